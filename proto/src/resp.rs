@@ -1,0 +1,9 @@
+//! RESP2 and RESP3, the protocol of Redis clients: requests in, replies out, and the other way round for the client.
+//!
+//! Source: the Redis documentation, "RESP protocol spec".
+
+pub mod args;
+pub mod encode;
+
+pub use args::{Args, Span};
+pub use encode::{Protocol, ReplyWriter};

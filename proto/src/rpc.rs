@@ -1,0 +1,1 @@
+//! The node-to-node messages, generated from `cluster.proto`.

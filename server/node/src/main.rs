@@ -1,0 +1,3 @@
+//! The `nuthatch` binary.
+
+fn main() {}
