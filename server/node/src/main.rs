@@ -1,3 +1,11 @@
-//! The `nuthatch` binary.
+//! The `nuthatch` binary: the allocator and the exit code; everything else is the library's.
 
-fn main() {}
+use std::process::ExitCode;
+
+/// Small allocations from many threads, freed on others: what mimalloc is made for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    nuthatch_node::run(std::env::args_os().skip(1).collect())
+}

@@ -1,0 +1,40 @@
+//! The only reader of the system's time and entropy.
+//!
+//! Everything inward receives both as arguments, so that a test or a simulation decides them. The data path reads the
+//! wall clock once per batch of requests, not once per command.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nuthatch_proto::ids::Timestamp;
+
+/// The wall clock, since the Unix epoch.
+pub(crate) fn since_epoch() -> Duration {
+    // A clock set before 1970 is taken for 1970.
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The wall clock in milliseconds.
+#[inline]
+pub(crate) fn now() -> Timestamp {
+    Timestamp(u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A clock that never goes back, for measuring.
+#[inline]
+pub(crate) fn monotonic() -> Instant {
+    Instant::now()
+}
+
+/// Fills the buffer from the system's source of randomness.
+pub(crate) fn entropy(buffer: &mut [u8]) -> io::Result<()> {
+    File::open("/dev/urandom")?.read_exact(buffer)
+}
+
+/// A random number, as a seed.
+pub(crate) fn seed() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    entropy(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
