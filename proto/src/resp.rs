@@ -3,7 +3,10 @@
 //! Source: the Redis documentation, "RESP protocol spec".
 
 pub mod args;
+pub mod decode;
 pub mod encode;
+pub mod number;
 
 pub use args::{Args, Span};
+pub use decode::{Decoded, Decoder, Limits, ProtocolError};
 pub use encode::{Protocol, ReplyWriter};
