@@ -7,6 +7,7 @@
 mod clock;
 mod net;
 pub mod node;
+pub mod raft_log;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
