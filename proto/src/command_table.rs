@@ -4,9 +4,28 @@
 //! nothing of how: the engine matches [`DataCommand`] and [`KeyspaceCommand`], the node [`NodeCommand`], each closed
 //! and without a wildcard, so that a new row does not compile until somebody runs it.
 //!
-//! Source of the rows' words: the Redis 7.2 command documentation.
+//! The rows stand in `command_table/`, a file per family, written in the words of `row`; [`lookup`] finds them by name,
+//! [`keys`] says where a request's keys stand.
+//!
+//! Source of the rows' facts: the Redis 7.2 command documentation.
 
-use bitflags::bitflags;
+mod cluster;
+mod connection;
+mod flags;
+mod generic;
+mod hash;
+mod key_spec;
+mod list;
+mod lookup;
+mod row;
+mod server;
+mod set;
+mod sorted_set;
+mod string;
+
+pub use flags::{Acl, Flags};
+pub use key_spec::{BeginSearch, FindKeys, KeyError, KeyFlags, KeyPositions, KeySpec, keys};
+pub use lookup::{commands, lookup};
 
 /// Commands on keys of known slots: run by the engine under the locks of those slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -180,177 +199,6 @@ pub enum Handler {
     Container,
 }
 
-bitflags! {
-    /// What COMMAND INFO calls a command's flags.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct Flags: u32 {
-        /// May change data.
-        const WRITE = 1 << 0;
-        /// Only reads data.
-        const READONLY = 1 << 1;
-        /// May need memory; refused when there is none.
-        const DENYOOM = 1 << 2;
-        /// For administrators.
-        const ADMIN = 1 << 3;
-        /// Concerns pub/sub.
-        const PUBSUB = 1 << 4;
-        /// Not from scripts.
-        const NOSCRIPT = 1 << 5;
-        /// May block the client.
-        const BLOCKING = 1 << 6;
-        /// Allowed while data is loading.
-        const LOADING = 1 << 7;
-        /// Allowed on a stale replica.
-        const STALE = 1 << 8;
-        /// Not shown to MONITOR.
-        const SKIP_MONITOR = 1 << 9;
-        /// Not put in the slow log.
-        const SKIP_SLOWLOG = 1 << 10;
-        /// Takes constant or logarithmic time.
-        const FAST = 1 << 11;
-        /// Allowed before authentication.
-        const NO_AUTH = 1 << 12;
-        /// May replicate although it is no write.
-        const MAY_REPLICATE = 1 << 13;
-        /// Keys cannot be told from positions alone.
-        const MOVABLEKEYS = 1 << 14;
-        /// Not inside MULTI.
-        const NO_MULTI = 1 << 15;
-        /// Allowed while a script or a module is busy.
-        const ALLOW_BUSY = 1 << 16;
-        /// Not in asynchronous loading.
-        const NO_ASYNC_LOADING = 1 << 17;
-        /// Opens the way for ACL key patterns to be waived (`no_mandatory_keys`).
-        const NO_MANDATORY_KEYS = 1 << 18;
-    }
-}
-
-bitflags! {
-    /// The ACL categories a command is in, beside those its flags imply.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct Acl: u32 {
-        /// `@keyspace`
-        const KEYSPACE = 1 << 0;
-        /// `@read`
-        const READ = 1 << 1;
-        /// `@write`
-        const WRITE = 1 << 2;
-        /// `@set`
-        const SET = 1 << 3;
-        /// `@sortedset`
-        const SORTEDSET = 1 << 4;
-        /// `@list`
-        const LIST = 1 << 5;
-        /// `@hash`
-        const HASH = 1 << 6;
-        /// `@string`
-        const STRING = 1 << 7;
-        /// `@bitmap`
-        const BITMAP = 1 << 8;
-        /// `@hyperloglog`
-        const HYPERLOGLOG = 1 << 9;
-        /// `@geo`
-        const GEO = 1 << 10;
-        /// `@stream`
-        const STREAM = 1 << 11;
-        /// `@pubsub`
-        const PUBSUB = 1 << 12;
-        /// `@admin`
-        const ADMIN = 1 << 13;
-        /// `@fast`
-        const FAST = 1 << 14;
-        /// `@slow`
-        const SLOW = 1 << 15;
-        /// `@blocking`
-        const BLOCKING = 1 << 16;
-        /// `@dangerous`
-        const DANGEROUS = 1 << 17;
-        /// `@connection`
-        const CONNECTION = 1 << 18;
-        /// `@transaction`
-        const TRANSACTION = 1 << 19;
-        /// `@scripting`
-        const SCRIPTING = 1 << 20;
-    }
-}
-
-bitflags! {
-    /// What a command does with the keys of one key specification.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct KeyFlags: u16 {
-        /// Reads and writes.
-        const RW = 1 << 0;
-        /// Only reads.
-        const RO = 1 << 1;
-        /// Overwrites whatever was there.
-        const OW = 1 << 2;
-        /// Removes.
-        const RM = 1 << 3;
-        /// Returns or uses the data.
-        const ACCESS = 1 << 4;
-        /// Updates the data.
-        const UPDATE = 1 << 5;
-        /// Adds to the data.
-        const INSERT = 1 << 6;
-        /// Deletes from the data.
-        const DELETE = 1 << 7;
-        /// Is not a key, but routed as one.
-        const NOT_KEY = 1 << 8;
-        /// The specification does not name all keys.
-        const INCOMPLETE = 1 << 9;
-        /// What is done depends on the arguments.
-        const VARIABLE_FLAGS = 1 << 10;
-    }
-}
-
-/// Where the search for keys begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BeginSearch {
-    /// At this argument (the name is 0).
-    Index(u8),
-    /// After this word, looked for from this argument on; from the end if negative.
-    Keyword(&'static str, i8),
-    /// Cannot be told.
-    Unknown,
-}
-
-/// Which arguments from there on are keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FindKeys {
-    /// `last` counts from the beginning, or from the end if negative (-1 is the last argument); `limit` divides what
-    /// remains, as in Redis.
-    Range {
-        /// The last key, relative to the first.
-        last: i8,
-        /// Every how many arguments a key stands.
-        step: u8,
-        /// 0, or: only one part in so many of the remaining arguments holds keys.
-        limit: u8,
-    },
-    /// An argument says how many follow.
-    KeyNum {
-        /// Where the number stands, relative to the beginning.
-        key_num: u8,
-        /// Where the first key stands, relative to the beginning.
-        first: u8,
-        /// Every how many arguments a key stands.
-        step: u8,
-    },
-    /// Cannot be told.
-    Unknown,
-}
-
-/// One group of keys among a command's arguments. Source: Redis documentation, "Command key specifications".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeySpec {
-    /// What happens to these keys.
-    pub flags: KeyFlags,
-    /// Where they begin.
-    pub begin: BeginSearch,
-    /// Which arguments they are.
-    pub find: FindKeys,
-}
-
 /// The group a command belongs to in the documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the group of its name")]
@@ -369,8 +217,17 @@ pub enum Group {
     Cluster,
 }
 
+/// Since when a command is not to be used any more, and what is to be used instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deprecation {
+    /// The Redis version that deprecated it.
+    pub since: &'static str,
+    /// Its replacement, in words.
+    pub replaced_by: &'static str,
+}
+
 /// A command: one row of the table.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct CommandSpec {
     /// Its name, lower case; a subcommand's without its container's.
     pub name: &'static str,
@@ -386,6 +243,8 @@ pub struct CommandSpec {
     pub keys: &'static [KeySpec],
     /// The Redis version that brought it.
     pub since: &'static str,
+    /// Whether and why it is not to be used any more.
+    pub deprecated: Option<Deprecation>,
     /// Its group.
     pub group: Group,
     /// Its cost.
@@ -398,4 +257,73 @@ pub struct CommandSpec {
     pub syntax: &'static str,
     /// Its subcommands, if it is a container.
     pub subcommands: &'static [Self],
+}
+
+impl CommandSpec {
+    /// Whether a request of that many arguments, names included, has the right number of them.
+    #[inline]
+    pub fn arity_ok(&self, len: usize) -> bool {
+        let wanted = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 { len >= wanted } else { len == wanted }
+    }
+
+    /// The subcommand of that name, in any case.
+    pub fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {
+        self.subcommands.iter().find(|sub| sub.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Where the first key stands, if it always stands there and every request has it: all that routing needs of a
+    /// command with one key. The arity must have been checked.
+    #[inline]
+    pub fn first_key(&self) -> Option<usize> {
+        match self.keys {
+            [KeySpec { begin: BeginSearch::Index(index), flags, .. }, ..]
+                if !flags.contains(KeyFlags::NOT_KEY) =>
+            {
+                Some(usize::from(*index))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the first key is the only one.
+    #[inline]
+    pub fn has_one_key(&self) -> bool {
+        matches!(
+            self.keys,
+            [KeySpec { begin: BeginSearch::Index(_), find: FindKeys::Range { last: 0, .. }, .. }]
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(name: &str) -> &'static CommandSpec {
+        lookup(name.as_bytes()).expect("a command")
+    }
+
+    #[test]
+    fn arity_counts_the_name() {
+        assert!(spec("get").arity_ok(2) && !spec("get").arity_ok(1) && !spec("get").arity_ok(3));
+        assert!(spec("set").arity_ok(3) && spec("set").arity_ok(9) && !spec("set").arity_ok(2));
+    }
+
+    #[test]
+    fn the_first_key_is_known_without_looking() {
+        assert_eq!((spec("get").first_key(), spec("get").has_one_key()), (Some(1), true));
+        assert_eq!((spec("mset").first_key(), spec("mset").has_one_key()), (Some(1), false));
+        assert_eq!((spec("rename").first_key(), spec("rename").has_one_key()), (Some(1), false));
+        assert_eq!((spec("ping").first_key(), spec("ping").has_one_key()), (None, false));
+    }
+
+    #[test]
+    fn a_subcommand_is_found_under_its_container() {
+        let cluster = spec("cluster");
+        assert_eq!(cluster.handler, Handler::Container);
+        let nodes = cluster.subcommand(b"Nodes").expect("a subcommand");
+        assert_eq!((nodes.name, nodes.handler), ("nodes", Handler::Node(NodeCommand::ClusterNodes)));
+        assert!(cluster.subcommand(b"node").is_none());
+    }
 }

@@ -390,7 +390,7 @@ mod tests {
             (1.5e300, "1.5e+300"),
             (f64::INFINITY, "inf"),
             (f64::NEG_INFINITY, "-inf"),
-            (3.141_592_653_589_793, "3.141592653589793"),
+            (std::f64::consts::PI, "3.141592653589793"),
         ] {
             assert_eq!(DoubleText::default().format(value), text);
         }

@@ -1,0 +1,185 @@
+//! Rows of the commands on keys of any type: deleting, renaming, expiry, and the walks over a database.
+//!
+//! KEYS, SCAN and RANDOMKEY take no key and belong to the whole database; the rest names its keys.
+
+use super::row::{
+    CREATES, DENYOOM, EXAMINES, FAST, OVERWRITES, READONLY, READS, REMOVES, TAKES, UPDATES, WRITE, key,
+    keys_from, row,
+};
+use super::{Acl, CommandSpec, DataCommand, Group, Handler, KeyspaceCommand};
+
+const fn data(name: &'static str, command: DataCommand, arity: i8) -> CommandSpec {
+    row(name, Handler::Data(command), arity, Group::Generic)
+}
+
+const fn keyspace(name: &'static str, command: KeyspaceCommand, arity: i8) -> CommandSpec {
+    row(name, Handler::Keyspace(command), arity, Group::Generic)
+}
+
+pub(super) const ROWS: &[CommandSpec] = &[
+    data("copy", DataCommand::Copy, -3)
+        .flags(&[WRITE, DENYOOM])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, READS), key(2, OVERWRITES)])
+        .since("6.2.0")
+        .cost("O(N), N the number of elements of a collection; O(1) for a string")
+        .syntax("source destination [DB destination-db] [REPLACE]")
+        .about("Copies a key's value to another key."),
+    data("del", DataCommand::Del, -2)
+        .flags(&[WRITE])
+        .acl(Acl::KEYSPACE)
+        .keys(&[keys_from(1, REMOVES)])
+        .since("1.0.0")
+        .cost("O(N), N the number of keys and of their elements")
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .syntax("key [key ...]")
+        .about("Deletes keys."),
+    data("exists", DataCommand::Exists, -2)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[keys_from(1, EXAMINES)])
+        .since("1.0.0")
+        .cost("O(N), N the number of keys")
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .syntax("key [key ...]")
+        .about("Counts how many of the keys exist."),
+    data("expire", DataCommand::Expire, -3)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, UPDATES)])
+        .since("1.0.0")
+        .cost("O(1)")
+        .syntax("key seconds [NX | XX | GT | LT]")
+        .about("Sets a key to expire so many seconds from now."),
+    data("expireat", DataCommand::ExpireAt, -3)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, UPDATES)])
+        .since("1.2.0")
+        .cost("O(1)")
+        .syntax("key unix-time-seconds [NX | XX | GT | LT]")
+        .about("Sets a key to expire at a Unix time in seconds."),
+    data("expiretime", DataCommand::ExpireTime, 2)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, READS)])
+        .since("7.0.0")
+        .cost("O(1)")
+        .syntax("key")
+        .about("Returns the Unix time in seconds at which a key expires."),
+    keyspace("keys", KeyspaceCommand::Keys, 2)
+        .flags(&[READONLY])
+        .acl(Acl::DANGEROUS.union(Acl::KEYSPACE))
+        .since("1.0.0")
+        .cost("O(N), N the number of keys in the database")
+        .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
+        .syntax("pattern")
+        .about("Returns all keys that match a glob pattern."),
+    data("pexpire", DataCommand::PExpire, -3)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, UPDATES)])
+        .since("2.6.0")
+        .cost("O(1)")
+        .syntax("key milliseconds [NX | XX | GT | LT]")
+        .about("Sets a key to expire so many milliseconds from now."),
+    data("pexpireat", DataCommand::PExpireAt, -3)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, UPDATES)])
+        .since("2.6.0")
+        .cost("O(1)")
+        .syntax("key unix-time-milliseconds [NX | XX | GT | LT]")
+        .about("Sets a key to expire at a Unix time in milliseconds."),
+    data("pexpiretime", DataCommand::PExpireTime, 2)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, READS)])
+        .since("7.0.0")
+        .cost("O(1)")
+        .syntax("key")
+        .about("Returns the Unix time in milliseconds at which a key expires."),
+    data("pttl", DataCommand::PTtl, 2)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, READS)])
+        .since("2.6.0")
+        .cost("O(1)")
+        .tips(&["nondeterministic_output"])
+        .syntax("key")
+        .about("Returns how many milliseconds a key has left."),
+    data("persist", DataCommand::Persist, 2)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, UPDATES)])
+        .since("2.2.0")
+        .cost("O(1)")
+        .syntax("key")
+        .about("Removes a key's expiry."),
+    keyspace("randomkey", KeyspaceCommand::RandomKey, 1)
+        .flags(&[READONLY])
+        .acl(Acl::KEYSPACE)
+        .since("1.0.0")
+        .cost("O(1)")
+        .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"])
+        .about("Returns a random key of the database."),
+    data("rename", DataCommand::Rename, 3)
+        .flags(&[WRITE])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, TAKES), key(2, OVERWRITES)])
+        .since("1.0.0")
+        .cost("O(1), and the cost of deleting what the new name held")
+        .syntax("key newkey")
+        .about("Renames a key, overwriting the new name."),
+    data("renamenx", DataCommand::RenameNx, 3)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, TAKES), key(2, CREATES)])
+        .since("1.0.0")
+        .cost("O(1)")
+        .syntax("key newkey")
+        .about("Renames a key, but only if the new name is absent."),
+    keyspace("scan", KeyspaceCommand::Scan, -2)
+        .flags(&[READONLY])
+        .acl(Acl::KEYSPACE)
+        .since("2.8.0")
+        .cost("O(1) per call, O(N) for all N keys")
+        .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
+        .syntax("cursor [MATCH pattern] [COUNT count] [TYPE type]")
+        .about("Iterates over the keys of the database with a cursor."),
+    data("touch", DataCommand::Touch, -2)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[keys_from(1, EXAMINES)])
+        .since("3.2.1")
+        .cost("O(N), N the number of keys")
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .syntax("key [key ...]")
+        .about("Marks keys as just used and counts those that exist."),
+    data("ttl", DataCommand::Ttl, 2)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, READS)])
+        .since("1.0.0")
+        .cost("O(1)")
+        .tips(&["nondeterministic_output"])
+        .syntax("key")
+        .about("Returns how many seconds a key has left."),
+    data("type", DataCommand::Type, 2)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, EXAMINES)])
+        .since("1.0.0")
+        .cost("O(1)")
+        .syntax("key")
+        .about("Returns the type of a key's value."),
+    data("unlink", DataCommand::Unlink, -2)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[keys_from(1, REMOVES)])
+        .since("4.0.0")
+        .cost("O(N), N the number of keys; memory is freed afterwards")
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .syntax("key [key ...]")
+        .about("Deletes keys and frees their memory later."),
+];

@@ -1,0 +1,71 @@
+//! Rows of the hash commands.
+//!
+//! All take one key, their first argument, and fields after it.
+
+use super::row::{DELETES, DENYOOM, EXAMINES, FAST, READONLY, READS, UPDATES, WRITE, key, row};
+use super::{Acl, CommandSpec, DataCommand, Group, Handler};
+
+const fn data(name: &'static str, command: DataCommand, arity: i8) -> CommandSpec {
+    row(name, Handler::Data(command), arity, Group::Hash)
+}
+
+pub(super) const ROWS: &[CommandSpec] = &[
+    data("hdel", DataCommand::HDel, -3)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::HASH)
+        .keys(&[key(1, DELETES)])
+        .since("2.0.0")
+        .cost("O(N), N the number of fields")
+        .syntax("key field [field ...]")
+        .about("Deletes fields of a hash; deletes the hash with its last field."),
+    data("hget", DataCommand::HGet, 3)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::HASH)
+        .keys(&[key(1, READS)])
+        .since("2.0.0")
+        .cost("O(1)")
+        .syntax("key field")
+        .about("Returns the value of a hash's field."),
+    data("hgetall", DataCommand::HGetAll, 2)
+        .flags(&[READONLY])
+        .acl(Acl::HASH)
+        .keys(&[key(1, READS)])
+        .since("2.0.0")
+        .cost("O(N), N the number of fields")
+        .tips(&["nondeterministic_output_order"])
+        .syntax("key")
+        .about("Returns all fields and values of a hash."),
+    data("hlen", DataCommand::HLen, 2)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::HASH)
+        .keys(&[key(1, EXAMINES)])
+        .since("2.0.0")
+        .cost("O(1)")
+        .syntax("key")
+        .about("Counts the fields of a hash."),
+    data("hmget", DataCommand::HMGet, -3)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::HASH)
+        .keys(&[key(1, READS)])
+        .since("2.0.0")
+        .cost("O(N), N the number of fields asked for")
+        .syntax("key field [field ...]")
+        .about("Returns the values of several fields of a hash."),
+    data("hmset", DataCommand::HMSet, -4)
+        .flags(&[WRITE, DENYOOM, FAST])
+        .acl(Acl::HASH)
+        .keys(&[key(1, UPDATES)])
+        .since("2.0.0")
+        .deprecated("4.0.0", "`HSET` with multiple field-value pairs")
+        .cost("O(N), N the number of fields")
+        .syntax("key field value [field value ...]")
+        .about("Sets fields of a hash; the old form of HSET."),
+    data("hset", DataCommand::HSet, -4)
+        .flags(&[WRITE, DENYOOM, FAST])
+        .acl(Acl::HASH)
+        .keys(&[key(1, UPDATES)])
+        .since("2.0.0")
+        .cost("O(N), N the number of fields")
+        .syntax("key field value [field value ...]")
+        .about("Sets fields of a hash and counts those that are new."),
+];
