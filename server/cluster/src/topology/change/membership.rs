@@ -1,0 +1,175 @@
+//! Who belongs to the cluster: registering, joining, forgetting, leaving.
+//!
+//! A node is admitted with a shard of its own, so a fresh member is an empty primary. As long as a shard has no
+//! replica, nobody else could serve it, so its primary's next life is granted it at once: empty, as a cache's restart is.
+//!
+//! Forgetting answers OK for whom it has forgotten before, because tools tell every node in turn.
+
+use nuthatch_proto::ids::{Epoch, Incarnation, LogIndex, NodeId};
+
+use super::super::node::{Address, Joiner, Node, NodeState, ProcessId, RaftId, Role, StorageId};
+use super::super::shard::{Grant, Shard};
+use super::super::slots::ShardIndex;
+use super::super::{MAX_NODES, MAX_TOMBSTONES, Rejected, Topology};
+use std::sync::Arc;
+
+impl Topology {
+    pub(super) fn register(
+        &mut self,
+        index: LogIndex,
+        id: NodeId,
+        storage: StorageId,
+        process: ProcessId,
+        address: &Address,
+    ) -> Result<(), Rejected> {
+        if !address.is_valid() {
+            return Err(Rejected::InvalidAddress(address.to_string()));
+        }
+        let node = self.nodes.get_mut(&id).ok_or(Rejected::UnknownNode(id))?;
+        if node.storage != storage {
+            return Err(Rejected::OtherStorage(id));
+        }
+        node.address.clone_from(address);
+        node.state = NodeState::Active;
+        if node.process == process {
+            return Ok(());
+        }
+        node.process = process;
+        node.incarnation = Incarnation(index.0);
+        self.regrant(index, id, Incarnation(index.0));
+        Ok(())
+    }
+
+    /// A new life copies nothing any more, and serves what nobody else could.
+    fn regrant(&mut self, index: LogIndex, node: NodeId, incarnation: Incarnation) {
+        for shard in &mut self.shards {
+            shard.replicas.retain(|replica| replica.node != node);
+            if shard.primary.node == node && shard.replicas.is_empty() {
+                shard.primary.incarnation = incarnation;
+                shard.epoch = Epoch(shard.epoch.0 + 1);
+                shard.slot_epoch = index;
+            }
+        }
+    }
+
+    pub(super) fn join(&mut self, index: LogIndex, joiner: &Joiner, role: Role) -> Result<(), Rejected> {
+        if !joiner.address.is_valid() {
+            return Err(Rejected::InvalidAddress(joiner.address.to_string()));
+        }
+        if let Some(member) = self.nodes.get_mut(&joiner.id) {
+            if member.storage != joiner.storage {
+                return Err(Rejected::OtherStorage(joiner.id));
+            }
+            member.address.clone_from(&joiner.address);
+            return Ok(());
+        }
+        if self.nodes.len() >= MAX_NODES {
+            return Err(Rejected::TooManyNodes(MAX_NODES));
+        }
+        if self.shard(joiner.shard).is_some() {
+            return Err(Rejected::ShardExists(joiner.shard));
+        }
+        for slot in joiner.slots.iter().flat_map(|range| range.slots()) {
+            if let Some(owner) = self.owner(slot) {
+                return Err(Rejected::JoinClash { slot, joiner: joiner.id, owner: owner.primary.node });
+            }
+        }
+        self.admit(index, joiner.clone(), role);
+        Ok(())
+    }
+
+    /// Makes a node a member that is none, with its shard and slots, none of which may be here yet.
+    pub(in crate::topology) fn admit(&mut self, index: LogIndex, joiner: Joiner, role: Role) {
+        let Joiner { id, shard, storage, process, address, slots } = joiner;
+        let incarnation = Incarnation(index.0);
+        self.tombstones.remove(&id);
+        // The index, unless one entry admits several: what counts is that no number is ever used twice.
+        let raft_id = RaftId(index.0.max(self.last_raft_id.0 + 1));
+        self.last_raft_id = raft_id;
+        let node = Node {
+            id,
+            address,
+            incarnation,
+            storage,
+            process,
+            raft_id,
+            role,
+            shard,
+            state: NodeState::Active,
+        };
+        self.nodes.insert(id, node);
+        let primary = Grant { node: id, incarnation };
+        self.insert_shard(Shard {
+            id: shard,
+            epoch: Epoch(1),
+            primary,
+            replicas: Vec::new(),
+            slot_epoch: index,
+        });
+        self.give(slots.iter().flat_map(|range| range.slots()), shard);
+    }
+
+    pub(super) fn forget(&mut self, index: LogIndex, id: NodeId, by: NodeId) -> Result<(), Rejected> {
+        let Some(node) = self.nodes.get(&id) else {
+            return if self.is_forgotten(id) { Ok(()) } else { Err(Rejected::UnknownNode(id)) };
+        };
+        if id == by {
+            return Err(Rejected::ForgetMyself);
+        }
+        if self.shards.iter().any(|shard| shard.primary.node == id && !self.ranges_of(shard.id).is_empty()) {
+            return Err(Rejected::OwnsSlots(id));
+        }
+        self.may_go(node)?;
+        self.remove(index, id);
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self, index: LogIndex, id: NodeId) -> Result<(), Rejected> {
+        let Some(node) = self.nodes.get(&id) else {
+            return if self.is_forgotten(id) { Ok(()) } else { Err(Rejected::UnknownNode(id)) };
+        };
+        self.may_go(node)?;
+        self.remove(index, id);
+        Ok(())
+    }
+
+    fn may_go(&self, node: &Node) -> Result<(), Rejected> {
+        if self.shards.iter().any(|shard| shard.primary.node == node.id && !shard.replicas.is_empty()) {
+            return Err(Rejected::HasReplicas(node.id));
+        }
+        if node.role == Role::Voter && self.nodes_in_role(Role::Voter).nth(1).is_none() {
+            return Err(Rejected::LastVoter(node.id));
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, index: LogIndex, id: NodeId) {
+        self.nodes.remove(&id);
+        for shard in &mut self.shards {
+            shard.replicas.retain(|replica| replica.node != id);
+        }
+        while let Some(place) = self.shards.iter().position(|shard| shard.primary.node == id) {
+            self.shards.remove(place);
+            if let Ok(place) = ShardIndex::try_from(place) {
+                Arc::make_mut(&mut self.slots).remove_place(place);
+            }
+        }
+        self.tombstones.insert(id, index);
+        if self.tombstones.len() > MAX_TOMBSTONES {
+            let oldest = self.tombstones.iter().min_by_key(|(id, index)| (**index, **id)).map(|(id, _)| *id);
+            oldest.inspect(|id| {
+                self.tombstones.remove(id);
+            });
+        }
+        let Self { nodes, tombstones, outcomes, .. } = self;
+        outcomes.0.retain(|id, _| nodes.contains_key(id) || tombstones.contains_key(id));
+    }
+
+    fn insert_shard(&mut self, shard: Shard) {
+        let place = self.shards.partition_point(|other| other.id < shard.id);
+        self.shards.insert(place, shard);
+        if let Ok(place) = ShardIndex::try_from(place) {
+            Arc::make_mut(&mut self.slots).insert_place(place);
+        }
+    }
+}

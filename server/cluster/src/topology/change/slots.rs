@@ -1,0 +1,109 @@
+//! Who owns which slot: assigning, unassigning, reassigning.
+//!
+//! Slots are checked in the order in which the client named them, and the first fault is the one reported, as Redis
+//! does. A shard's slot epoch becomes the index of every entry that gave it slots or took some.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use nuthatch_proto::ids::{LogIndex, NodeId, ShardId};
+use nuthatch_proto::slot::Slot;
+
+use super::super::slots::{NOBODY, SlotRange};
+use super::super::{Rejected, Topology};
+
+impl Topology {
+    pub(super) fn add_slots(
+        &mut self,
+        index: LogIndex,
+        node: NodeId,
+        ranges: &[SlotRange],
+    ) -> Result<(), Rejected> {
+        let shard = self.shard_served_by(node)?;
+        self.check_named(ranges, |owner, slot| if owner { Err(Rejected::SlotBusy(slot)) } else { Ok(()) })?;
+        self.give(ranges.iter().flat_map(|range| range.slots()), shard);
+        self.stamp(index, [shard]);
+        Ok(())
+    }
+
+    pub(super) fn del_slots(&mut self, index: LogIndex, ranges: &[SlotRange]) -> Result<(), Rejected> {
+        self.check_named(
+            ranges,
+            |owner, slot| {
+                if owner { Ok(()) } else { Err(Rejected::SlotUnassigned(slot)) }
+            },
+        )?;
+        self.take(index, ranges.iter().flat_map(|range| range.slots()));
+        Ok(())
+    }
+
+    pub(super) fn flush_slots(&mut self, index: LogIndex, node: NodeId) -> Result<(), Rejected> {
+        let shard = self.shard_served_by(node)?;
+        let ranges = self.ranges_of(shard);
+        self.take(index, ranges.iter().flat_map(|range| range.slots()));
+        Ok(())
+    }
+
+    pub(super) fn set_slot_node(
+        &mut self,
+        index: LogIndex,
+        slot: Slot,
+        node: NodeId,
+        expected: Option<ShardId>,
+    ) -> Result<(), Rejected> {
+        let shard = self.shard_served_by(node)?;
+        let owner = self.owner(slot).map(|shard| shard.id);
+        if owner == Some(shard) {
+            return Ok(());
+        }
+        if owner != expected {
+            return Err(Rejected::SlotMoved(slot));
+        }
+        self.give([slot], shard);
+        self.stamp(index, owner.into_iter().chain([shard]));
+        Ok(())
+    }
+
+    pub(super) fn assign_by_ring(&mut self, _index: LogIndex) -> Result<(), Rejected> {
+        Ok(())
+    }
+
+    /// The shard whose primary that member is.
+    fn shard_served_by(&self, node: NodeId) -> Result<ShardId, Rejected> {
+        let shard = self.shard_of(node).ok_or(Rejected::UnknownNode(node))?;
+        if shard.primary.node == node { Ok(shard.id) } else { Err(Rejected::NotAPrimary(node)) }
+    }
+
+    /// Looks at each named slot in turn: `judge` hears whether it has an owner, and no slot may come twice.
+    fn check_named(
+        &self,
+        ranges: &[SlotRange],
+        judge: impl Fn(bool, Slot) -> Result<(), Rejected>,
+    ) -> Result<(), Rejected> {
+        let mut named = BTreeSet::new();
+        for slot in ranges.iter().flat_map(|range| range.slots()) {
+            judge(self.owner(slot).is_some(), slot)?;
+            if !named.insert(slot) {
+                return Err(Rejected::SlotRepeated(slot));
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, index: LogIndex, slots: impl Iterator<Item = Slot>) {
+        let mut losers = BTreeSet::new();
+        for slot in slots {
+            losers.extend(self.owner(slot).map(|shard| shard.id));
+            Arc::make_mut(&mut self.slots).set(slot, NOBODY);
+        }
+        self.stamp(index, losers);
+    }
+
+    fn stamp(&mut self, index: LogIndex, shards: impl IntoIterator<Item = ShardId>) {
+        for shard in shards {
+            if let Some(place) = self.place(shard) {
+                self.shards[usize::from(place)].slot_epoch = index;
+            }
+        }
+    }
+}

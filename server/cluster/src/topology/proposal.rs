@@ -1,0 +1,107 @@
+//! A proposal: changes that are applied together or not at all, once.
+//!
+//! A proposer that hears nothing proposes again under the same id; the entry may then stand in the log twice. The
+//! topology therefore remembers the outcome of each member's last [`OUTCOMES_PER_NODE`] proposals and answers a
+//! repetition with the first outcome. A node keeps fewer than that many in flight. Ids are opaque: a process draws the
+//! first at random and counts from there, so that no two of its lives use the same.
+//!
+//! Invariants: outcomes are kept for members and remembered former members only, so the memory is bounded.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use nuthatch_proto::ids::{LogIndex, NodeId};
+
+use super::{Rejected, Topology, TopologyChange};
+
+/// How many outcomes are remembered for each node.
+pub const OUTCOMES_PER_NODE: usize = 64;
+/// How many changes one proposal may hold.
+pub const MAX_CHANGES: usize = 1024;
+
+/// What tells a proposal from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProposalId {
+    /// Who proposes.
+    pub node: NodeId,
+    /// Never used twice by that node.
+    pub seq: u64,
+}
+
+/// Changes to be applied together or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// Its identity: proposed again, it is applied once.
+    pub id: ProposalId,
+    /// The changes, each seeing those before it.
+    pub changes: Vec<TopologyChange>,
+}
+
+/// What became of a proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// All changes were applied, at that index.
+    Applied(LogIndex),
+    /// None was.
+    Rejected {
+        /// The index at which that was decided.
+        index: LogIndex,
+        /// The error's text for the client, its code first.
+        error: String,
+    },
+}
+
+/// The last outcomes of each node, oldest first.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Outcomes(pub(crate) BTreeMap<NodeId, VecDeque<(u64, Outcome)>>);
+
+impl Outcomes {
+    fn get(&self, id: ProposalId) -> Option<&Outcome> {
+        self.0.get(&id.node)?.iter().find_map(|(seq, outcome)| (*seq == id.seq).then_some(outcome))
+    }
+
+    fn remember(&mut self, id: ProposalId, outcome: Outcome) {
+        let outcomes = self.0.entry(id.node).or_default();
+        if outcomes.len() >= OUTCOMES_PER_NODE {
+            outcomes.pop_front();
+        }
+        outcomes.push_back((id.seq, outcome));
+    }
+}
+
+impl Topology {
+    /// Applies the log entry at `index`: all of the proposal's changes or none, and what came of it. The entry counts as
+    /// applied either way.
+    pub fn apply_proposal(&self, index: LogIndex, proposal: &Proposal) -> (Self, Outcome) {
+        if let Some(outcome) = self.outcomes.get(proposal.id) {
+            return (self.advanced(index), outcome.clone());
+        }
+        let (mut next, outcome) = match self.apply_all(index, &proposal.changes) {
+            Ok(next) => (next, Outcome::Applied(index)),
+            Err(rejected) => (self.advanced(index), Outcome::Rejected { index, error: rejected.to_string() }),
+        };
+        if next.nodes.contains_key(&proposal.id.node) || next.is_forgotten(proposal.id.node) {
+            next.outcomes.remember(proposal.id, outcome.clone());
+        }
+        (next, outcome)
+    }
+
+    /// The same topology after a log entry that holds no proposal.
+    pub fn advanced(&self, index: LogIndex) -> Self {
+        Self { applied: index.max(self.applied), ..self.clone() }
+    }
+
+    /// What became of a proposal, if it was applied and is still remembered.
+    pub fn outcome(&self, id: ProposalId) -> Option<&Outcome> {
+        self.outcomes.get(id)
+    }
+
+    fn apply_all(&self, index: LogIndex, changes: &[TopologyChange]) -> Result<Self, Rejected> {
+        if changes.len() > MAX_CHANGES {
+            return Err(Rejected::TooManyChanges(MAX_CHANGES));
+        }
+        let mut draft = self.advanced(index);
+        changes.iter().try_for_each(|change| draft.perform(index, change))?;
+        draft.note_changes(self, index);
+        Ok(draft)
+    }
+}
