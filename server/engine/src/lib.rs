@@ -1,1 +1,26 @@
-//! The data plane of Nuthatch.
+//! The data plane of Nuthatch: slot tables, values and the commands on them.
+//!
+//! Synchronous and closed: no runtime, no socket, no clock, no source of entropy, no topology. Time, randomness and the
+//! receiver of effects come in with the [`Context`]; replies and effects go out. The node's threads share one
+//! [`Engine`] and call it at the same time; a command locks the hash slots of its keys, runs, and unlocks them.
+//!
+//! The way in is [`Engine::execute`]; `command` holds the commands by family, `store` the data and its locks, `value`
+//! the collections, [`effect`] what a write changed, and `expiry` the time wheel of due keys.
+
+mod command;
+mod context;
+pub mod effect;
+mod engine;
+mod expiry;
+mod glob;
+mod store;
+pub mod value;
+
+pub use command::CommandError;
+pub use context::{Context, Rng, Stats};
+pub use effect::{Effect, EffectSink, NoEffects};
+pub use engine::{DatabaseStats, Engine, EngineOptions, Refused};
+pub use store::slot::Gate;
+
+#[cfg(test)]
+mod testing;

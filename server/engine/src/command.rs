@@ -1,0 +1,119 @@
+//! The commands on data: which function runs which, and which slots it needs locked.
+//!
+//! A handler takes the context, the locked slots, the arguments and the reply writer; it answers a [`CommandError`] or
+//! writes its whole reply. The dispatch is a closed match, so that a row added to the command table does not compile
+//! until somebody runs it. One file per family; [`args`] reads numbers and options.
+
+mod args;
+mod error;
+mod hash;
+mod key;
+mod keyspace;
+mod list;
+mod places;
+mod set;
+mod sorted_set;
+mod string;
+
+use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
+use nuthatch_proto::resp::{Args, ReplyWriter};
+
+pub use error::CommandError;
+pub(crate) use places::places;
+
+use crate::context::Context;
+use crate::engine::Engine;
+use crate::store::locked::LockedSlots;
+
+/// Runs one command on slots that are locked.
+#[inline]
+pub(crate) fn run(
+    command: DataCommand,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    use DataCommand as C;
+    match command {
+        C::Get => string::get(cx, slots, args, reply),
+        C::Set => string::set(cx, slots, args, reply),
+        C::Append => string::append(cx, slots, args, reply),
+        C::Decr => string::decr(cx, slots, args, reply),
+        C::DecrBy => string::decrby(cx, slots, args, reply),
+        C::GetDel => string::getdel(cx, slots, args, reply),
+        C::GetEx => string::getex(cx, slots, args, reply),
+        C::GetRange | C::SubStr => string::getrange(cx, slots, args, reply),
+        C::GetSet => string::getset(cx, slots, args, reply),
+        C::Incr => string::incr(cx, slots, args, reply),
+        C::IncrBy => string::incrby(cx, slots, args, reply),
+        C::IncrByFloat => string::incrbyfloat(cx, slots, args, reply),
+        C::MGet => string::mget(cx, slots, args, reply),
+        C::MSet => string::mset(cx, slots, args, reply),
+        C::MSetNx => string::msetnx(cx, slots, args, reply),
+        C::PSetEx => string::psetex(cx, slots, args, reply),
+        C::SetEx => string::setex(cx, slots, args, reply),
+        C::SetNx => string::setnx(cx, slots, args, reply),
+        C::SetRange => string::setrange(cx, slots, args, reply),
+        C::StrLen => string::strlen(cx, slots, args, reply),
+        C::Copy => key::copy(cx, slots, args, reply),
+        C::Del | C::Unlink => key::del(cx, slots, args, reply),
+        C::Exists => key::exists(cx, slots, args, reply),
+        C::Expire => key::expire(cx, slots, args, reply),
+        C::ExpireAt => key::expireat(cx, slots, args, reply),
+        C::ExpireTime => key::expiretime(cx, slots, args, reply),
+        C::PExpire => key::pexpire(cx, slots, args, reply),
+        C::PExpireAt => key::pexpireat(cx, slots, args, reply),
+        C::PExpireTime => key::pexpiretime(cx, slots, args, reply),
+        C::PTtl => key::pttl(cx, slots, args, reply),
+        C::Persist => key::persist(cx, slots, args, reply),
+        C::Rename => key::rename(cx, slots, args, reply),
+        C::RenameNx => key::renamenx(cx, slots, args, reply),
+        C::Touch => key::touch(cx, slots, args, reply),
+        C::Ttl => key::ttl(cx, slots, args, reply),
+        C::Type => key::type_of(cx, slots, args, reply),
+        C::HDel => hash::hdel(cx, slots, args, reply),
+        C::HGet => hash::hget(cx, slots, args, reply),
+        C::HGetAll => hash::hgetall(cx, slots, args, reply),
+        C::HLen => hash::hlen(cx, slots, args, reply),
+        C::HMGet => hash::hmget(cx, slots, args, reply),
+        C::HMSet => hash::hmset(cx, slots, args, reply),
+        C::HSet => hash::hset(cx, slots, args, reply),
+        C::LLen => list::llen(cx, slots, args, reply),
+        C::LPop => list::lpop(cx, slots, args, reply),
+        C::LPush => list::lpush(cx, slots, args, reply),
+        C::LRange => list::lrange(cx, slots, args, reply),
+        C::RPop => list::rpop(cx, slots, args, reply),
+        C::RPush => list::rpush(cx, slots, args, reply),
+        C::SAdd => set::sadd(cx, slots, args, reply),
+        C::SCard => set::scard(cx, slots, args, reply),
+        C::SIsMember => set::sismember(cx, slots, args, reply),
+        C::SMembers => set::smembers(cx, slots, args, reply),
+        C::SRem => set::srem(cx, slots, args, reply),
+        C::ZAdd => sorted_set::zadd(cx, slots, args, reply),
+        C::ZCard => sorted_set::zcard(cx, slots, args, reply),
+        C::ZRange => sorted_set::zrange(cx, slots, args, reply),
+        C::ZRem => sorted_set::zrem(cx, slots, args, reply),
+        C::ZScore => sorted_set::zscore(cx, slots, args, reply),
+    }
+}
+
+/// Runs one command on a whole database.
+pub(crate) fn run_keyspace(
+    command: KeyspaceCommand,
+    engine: &Engine,
+    cx: &mut Context<'_>,
+    db: usize,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    use KeyspaceCommand as C;
+    match command {
+        C::DbSize => keyspace::dbsize(engine, cx, db, args, reply),
+        C::FlushAll => keyspace::flushall(engine, cx, db, args, reply),
+        C::FlushDb => keyspace::flushdb(engine, cx, db, args, reply),
+        C::Keys => keyspace::keys(engine, cx, db, args, reply),
+        C::RandomKey => keyspace::randomkey(engine, cx, db, args, reply),
+        C::Scan => keyspace::scan(engine, cx, db, args, reply),
+    }
+}

@@ -1,0 +1,122 @@
+//! Which slots a command needs locked: the places of its keys.
+//!
+//! The command table says where keys stand for everybody who is not the engine; here the same is a closed match,
+//! because nearly every command has one key, and then nothing must be computed at all.
+
+use nuthatch_proto::command_table::DataCommand;
+use nuthatch_proto::resp::Args;
+use nuthatch_proto::slot::Slot;
+use smallvec::SmallVec;
+
+use super::key;
+use crate::store::slot::Place;
+
+/// Where a command's keys stand among its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// The first argument.
+    First,
+    /// The first two.
+    FirstTwo,
+    /// The first two, the second perhaps in another database.
+    FirstTwoAcross,
+    /// Every argument.
+    All,
+    /// The first of every pair.
+    EverySecond,
+}
+
+/// The places of a command's keys in ascending order, each once; `None` if all keys are where the first one is.
+#[inline]
+pub(crate) fn places(
+    command: DataCommand,
+    args: Args<'_>,
+    first: Place,
+    databases: usize,
+) -> Option<SmallVec<[Place; 4]>> {
+    let keys = keys(command);
+    let alone = match keys {
+        Keys::First => true,
+        Keys::All => args.len() == 2,
+        Keys::EverySecond => args.len() == 3,
+        Keys::FirstTwo | Keys::FirstTwoAcross => false,
+    };
+    if alone { None } else { several(keys, args, first, databases) }
+}
+
+fn several(keys: Keys, args: Args<'_>, first: Place, databases: usize) -> Option<SmallVec<[Place; 4]>> {
+    let step = if keys == Keys::EverySecond { 2 } else { 1 };
+    let count = if matches!(keys, Keys::FirstTwo | Keys::FirstTwoAcross) { 2 } else { args.len() };
+    let rest = args.iter().skip(1).step_by(step).take(count).skip(1);
+    let mut places: SmallVec<[Place; 4]> = SmallVec::from_elem(first, 1);
+    places.extend(rest.map(|key| Place { slot: Slot::of_key(key), ..first }));
+    if keys == Keys::FirstTwoAcross
+        && let Some(place) = places.last_mut()
+    {
+        place.db = key::copy_database(args, databases).unwrap_or(first.db);
+    }
+    places.sort_unstable();
+    places.dedup();
+    (places[..] != [first]).then_some(places)
+}
+
+fn keys(command: DataCommand) -> Keys {
+    use DataCommand as C;
+    match command {
+        C::MGet | C::Del | C::Exists | C::Touch | C::Unlink => Keys::All,
+        C::MSet | C::MSetNx => Keys::EverySecond,
+        C::Rename | C::RenameNx => Keys::FirstTwo,
+        C::Copy => Keys::FirstTwoAcross,
+        C::Append
+        | C::Decr
+        | C::DecrBy
+        | C::Get
+        | C::GetDel
+        | C::GetEx
+        | C::GetRange
+        | C::GetSet
+        | C::Incr
+        | C::IncrBy
+        | C::IncrByFloat
+        | C::PSetEx
+        | C::Set
+        | C::SetEx
+        | C::SetNx
+        | C::SetRange
+        | C::StrLen
+        | C::SubStr
+        | C::Expire
+        | C::ExpireAt
+        | C::ExpireTime
+        | C::PExpire
+        | C::PExpireAt
+        | C::PExpireTime
+        | C::PTtl
+        | C::Persist
+        | C::Ttl
+        | C::Type
+        | C::HDel
+        | C::HGet
+        | C::HGetAll
+        | C::HLen
+        | C::HMGet
+        | C::HMSet
+        | C::HSet
+        | C::LLen
+        | C::LPop
+        | C::LPush
+        | C::LRange
+        | C::RPop
+        | C::RPush
+        | C::SAdd
+        | C::SCard
+        | C::SIsMember
+        | C::SMembers
+        | C::SRem
+        | C::ZAdd
+        | C::ZCard
+        | C::ZRange
+        | C::ZRem
+        | C::ZScore => Keys::First,
+    }
+}

@@ -1,0 +1,75 @@
+//! What a command is given beside its arguments: the time, the receiver of effects, counters and randomness.
+//!
+//! The engine reads no clock and rolls no dice. Each data thread owns one set of counters and one generator and lends
+//! them for the length of a batch, so that no counter is shared on the way of a command.
+
+use nuthatch_proto::ids::Timestamp;
+
+use crate::effect::EffectSink;
+
+/// One thread's surroundings for one batch of commands.
+pub struct Context<'a> {
+    /// The time at which the batch runs; it does not move within it.
+    pub now: Timestamp,
+    /// Who hears of every change, under the lock of its slot.
+    pub effects: &'a dyn EffectSink,
+    /// The thread's counters.
+    pub stats: &'a mut Stats,
+    /// The thread's randomness.
+    pub rng: &'a mut Rng,
+}
+
+/// What a thread's commands did; summed over the threads by whoever reports it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Reads that found their key.
+    pub keyspace_hits: u64,
+    /// Reads that did not.
+    pub keyspace_misses: u64,
+    /// Keys removed because their deadline had passed.
+    pub expired_keys: u64,
+}
+
+/// A small generator (SplitMix64): for sampling, never for secrets.
+#[derive(Debug, Clone)]
+pub struct Rng(u64);
+
+impl Rng {
+    /// A generator whose whole sequence follows from the seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next 64 bits.
+    #[inline]
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`; 0 if that is 0.
+    #[inline]
+    pub fn below(&mut self, bound: usize) -> usize {
+        // Widening multiplication maps the bits evenly enough: the bias is below bound / 2^64.
+        ((u128::from(self.next_u64()) * bound as u128) >> 64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_below_the_bound_and_reach_all_of_it() {
+        let mut rng = Rng::new(7);
+        let mut seen = [false; 10];
+        for _ in 0..1000 {
+            seen[rng.below(10)] = true;
+        }
+        assert_eq!(seen, [true; 10]);
+        assert_eq!(rng.below(0), 0);
+    }
+}

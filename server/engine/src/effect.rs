@@ -1,0 +1,137 @@
+//! What a write changed: the unit of replication and of slot migration.
+//!
+//! An effect is deterministic: deadlines are absolute, floats and random choices are already results, and an effect
+//! says what became of the data, not which command asked for it. Applying a slot's effects in their order to a copy of
+//! the slot yields the slot. A collection whose last element an effect removes is gone without a further effect; a key
+//! whose deadline has passed is gone when its `Delete` says so, never by a clock on the copy.
+//!
+//! Effects are emitted under the lock of their slot, in the order of the changes. They borrow the arguments of the
+//! command; a sink that keeps them copies them.
+
+use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::slot::Slot;
+
+/// One change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Effect<'a> {
+    /// The key now holds this string and this deadline, whatever it held before.
+    Set {
+        /// The key.
+        key: &'a [u8],
+        /// The whole string.
+        value: &'a [u8],
+        /// When it expires, if it does.
+        deadline: Option<Timestamp>,
+    },
+    /// The key is gone.
+    Delete {
+        /// The key.
+        key: &'a [u8],
+    },
+    /// The key's deadline changed, and nothing else.
+    Deadline {
+        /// The key.
+        key: &'a [u8],
+        /// When it expires, if it does.
+        deadline: Option<Timestamp>,
+    },
+    /// A field of a hash now has this value.
+    HashSet {
+        /// The hash's key.
+        key: &'a [u8],
+        /// The field.
+        field: &'a [u8],
+        /// Its value.
+        value: &'a [u8],
+    },
+    /// A field left a hash.
+    HashDelete {
+        /// The hash's key.
+        key: &'a [u8],
+        /// The field.
+        field: &'a [u8],
+    },
+    /// An element joined a list at one end.
+    ListPush {
+        /// The list's key.
+        key: &'a [u8],
+        /// At which end.
+        end: End,
+        /// The element.
+        element: &'a [u8],
+    },
+    /// Elements left a list at one end.
+    ListPop {
+        /// The list's key.
+        key: &'a [u8],
+        /// At which end.
+        end: End,
+        /// How many.
+        count: usize,
+    },
+    /// A member joined a set.
+    SetAdd {
+        /// The set's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+    },
+    /// A member left a set.
+    SetRemove {
+        /// The set's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+    },
+    /// A member of a sorted set now has this score.
+    SortedSetAdd {
+        /// The sorted set's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+        /// Its score.
+        score: f64,
+    },
+    /// A member left a sorted set.
+    SortedSetRemove {
+        /// The sorted set's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+    },
+    /// All keys of the slot are gone.
+    FlushSlot,
+}
+
+/// One end of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Where LPUSH pushes.
+    Left,
+    /// Where RPUSH pushes.
+    Right,
+}
+
+/// Receives the effects of every write.
+pub trait EffectSink: Sync {
+    /// Takes one effect. Called under the slot's lock, in order: it must be short and must not call the engine.
+    fn emit(&self, db: usize, slot: Slot, effect: Effect<'_>);
+
+    /// Whether anybody listens; if not, nothing is emitted. The answer may change only while no command runs on the
+    /// slots it concerns.
+    fn listens(&self) -> bool {
+        true
+    }
+}
+
+/// The sink of a node without replicas: hears nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct NoEffects;
+
+impl EffectSink for NoEffects {
+    fn emit(&self, _: usize, _: Slot, _: Effect<'_>) {}
+
+    fn listens(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,192 @@
+//! The engine: the databases, and how a command finds, locks and leaves its slots.
+//!
+//! Shared by all data threads. A command on one slot takes one lock; one on several takes them in ascending order of
+//! (database, slot), so that no two commands wait for each other in a circle. A shut gate refuses the command before
+//! anything is written: the caller routes it again.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
+use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::resp::{Args, ReplyWriter};
+use nuthatch_proto::slot::Slot;
+use smallvec::SmallVec;
+
+use crate::command;
+use crate::context::Context;
+use crate::store::database::Databases;
+use crate::store::locked::LockedSlots;
+use crate::store::slot::{Gate, Place};
+
+/// How an engine is made.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineOptions {
+    /// How many databases there are.
+    pub databases: usize,
+    /// Secret of the process: keys are hashed with it, so that nobody outside can choose keys that collide.
+    pub hash_seed: u64,
+}
+
+/// The slot's gate is shut: nothing was done and nothing written; the command must be routed again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("slot {slot} is not served here now")]
+pub struct Refused {
+    /// The slot.
+    pub slot: Slot,
+}
+
+/// A database in numbers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseStats {
+    /// How many keys it has.
+    pub keys: usize,
+    /// How many of them have a deadline.
+    pub expires: usize,
+    /// How long those have left on average, in milliseconds.
+    pub avg_ttl: u64,
+}
+
+/// The data of a node.
+pub struct Engine {
+    databases: Databases,
+    hash: KeyHash,
+}
+
+/// The keyed hash of the slots' tables.
+pub(crate) struct KeyHash(FixedState);
+
+impl KeyHash {
+    #[inline]
+    pub(crate) fn of(&self, key: &[u8]) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+}
+
+impl Engine {
+    /// An engine without data, all slots open.
+    pub fn new(options: EngineOptions) -> Self {
+        Self {
+            databases: Databases::new(options.databases),
+            hash: KeyHash(FixedState::with_seed(options.hash_seed)),
+        }
+    }
+
+    /// Runs a command on keys. `slot` is that of its first key; the caller has checked the number of arguments against
+    /// the table, and `db` against [`Self::databases`].
+    pub fn execute(
+        &self,
+        cx: &mut Context<'_>,
+        db: usize,
+        command: DataCommand,
+        args: Args<'_>,
+        slot: Slot,
+        reply: &mut ReplyWriter<'_>,
+    ) -> Result<(), Refused> {
+        let mut slots = match command::places(command, args, Place { db, slot }, self.databases.len()) {
+            None => {
+                let guard = self.databases.slot(db, slot).lock();
+                if guard.gate == Gate::Shut {
+                    return Err(Refused { slot });
+                }
+                LockedSlots::one(&self.hash, db, slot, guard)
+            }
+            Some(places) => self.lock_many(db, &places)?,
+        };
+        let start = reply.mark();
+        if let Err(error) = command::run(command, cx, &mut slots, args, reply) {
+            reply.rewind(start);
+            reply.error(&error.to_string());
+        }
+        Ok(())
+    }
+
+    /// Locks places that are in ascending order, each once.
+    fn lock_many(&self, db: usize, places: &[Place]) -> Result<LockedSlots<'_>, Refused> {
+        let mut guards = SmallVec::with_capacity(places.len());
+        for &place in places {
+            let guard = self.databases.slot(place.db, place.slot).lock();
+            if guard.gate == Gate::Shut {
+                return Err(Refused { slot: place.slot });
+            }
+            guards.push((place, guard));
+        }
+        Ok(LockedSlots::many(&self.hash, db, guards))
+    }
+
+    /// Runs a command on a whole database, slot after slot. Slots whose gate is shut are passed over.
+    pub fn execute_keyspace(
+        &self,
+        cx: &mut Context<'_>,
+        db: usize,
+        command: KeyspaceCommand,
+        args: Args<'_>,
+        reply: &mut ReplyWriter<'_>,
+    ) {
+        let start = reply.mark();
+        if let Err(error) = command::run_keyspace(command, self, cx, db, args, reply) {
+            reply.rewind(start);
+            reply.error(&error.to_string());
+        }
+    }
+
+    /// A hint that a command on this key comes soon: brings the memory it will touch closer.
+    #[inline]
+    pub fn prefetch(&self, _db: usize, _slot: Slot, _key: &[u8]) {}
+
+    /// Opens or shuts a slot in all databases. When this returns, no command runs on a slot that was shut.
+    pub fn set_gate(&self, slot: Slot, gate: Gate) {
+        self.databases.set_gate(slot, gate);
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> usize {
+        self.databases.len()
+    }
+
+    /// How many keys a slot has, as CLUSTER COUNTKEYSINSLOT counts them: those past their deadline too.
+    pub fn count_keys_in_slot(&self, db: usize, slot: Slot) -> usize {
+        self.databases.existing(db).map_or(0, |slots| slots[slot.index()].lock().len())
+    }
+
+    /// Up to `count` keys of a slot.
+    pub fn keys_in_slot(&self, db: usize, slot: Slot, count: usize) -> Vec<Vec<u8>> {
+        self.databases.existing(db).map_or_else(Vec::new, |slots| {
+            slots[slot.index()].lock().iter().take(count).map(|entry| entry.key().to_vec()).collect()
+        })
+    }
+
+    /// Removes the keys of one slot in a database; how many there were. Emits the slot's flush.
+    pub fn flush_slot(&self, cx: &mut Context<'_>, db: usize, slot: Slot) -> usize {
+        let Some(slots) = self.databases.existing(db) else { return 0 };
+        let mut guard = slots[slot.index()].lock();
+        let count = guard.len();
+        if count > 0 {
+            let old = guard.clear();
+            Place { db, slot }.emit(cx, crate::effect::Effect::FlushSlot);
+            // Freed without the lock.
+            drop(guard);
+            drop(old);
+        }
+        count
+    }
+
+    /// Removes keys whose deadline has passed, at most about `budget` of them; how many it removed. If that reaches
+    /// `budget`, more may be due.
+    pub fn expire_due(&self, _cx: &mut Context<'_>, _budget: usize) -> usize {
+        0
+    }
+
+    /// A database in numbers. Walks its slots: for INFO, not for every command.
+    pub fn database_stats(&self, db: usize, _now: Timestamp) -> DatabaseStats {
+        let mut stats = DatabaseStats::default();
+        for cell in self.databases.existing(db).unwrap_or_default() {
+            let slot = cell.lock();
+            stats.keys += slot.len();
+            stats.expires += slot.expiring();
+        }
+        stats
+    }
+}

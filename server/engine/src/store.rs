@@ -1,0 +1,14 @@
+//! The only door to data: databases of 16,384 slots, each slot a table behind its own lock.
+//!
+//! A command never sees a lock. The engine locks the slots of its keys ([`locked`]) and lends them to the handler, which
+//! reads and changes keys through that loan; so a transaction can later lock the union of its slots once and run many
+//! handlers. Locks are always taken in ascending order of (database, slot).
+//!
+//! [`slot`] is a slot's lock, gate and counts, [`table`] its hash table, [`entry`] one key with its value and deadline,
+//! [`database`] the slots of one database.
+
+pub(crate) mod database;
+pub(crate) mod entry;
+pub(crate) mod locked;
+pub(crate) mod slot;
+pub(crate) mod table;

@@ -1,0 +1,244 @@
+//! The slots a command works on, locked for it beforehand.
+//!
+//! A handler reads and changes keys only through this loan and so never locks. Nearly every command holds exactly one
+//! slot, which costs one lock and no search; the others hold several, locked in ascending order of (database, slot).
+//!
+//! What every command shares happens here, once: a key whose deadline has passed is gone before anybody sees it, a
+//! collection that became empty is removed, and counts of hits and misses are kept.
+
+use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::slot::Slot;
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+use super::entry::{Entry, ValueRef};
+use super::slot::{Place, SlotData};
+use crate::command::CommandError;
+use crate::context::Context;
+use crate::effect::Effect;
+use crate::engine::KeyHash;
+use crate::value::{Collection, Kind};
+
+pub(crate) type Guard<'a> = MutexGuard<'a, SlotData>;
+
+/// Locked slots, and the database the command runs in.
+pub(crate) struct LockedSlots<'a> {
+    hash: &'a KeyHash,
+    db: usize,
+    held: Held<'a>,
+}
+
+enum Held<'a> {
+    One(Slot, Guard<'a>),
+    /// In ascending order of place.
+    Many(SmallVec<[(Place, Guard<'a>); 4]>),
+}
+
+/// What becomes of a key's deadline when a string is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NewDeadline {
+    /// It has none afterwards.
+    Clear,
+    /// It keeps the one it has.
+    Keep,
+    /// It expires then.
+    At(Timestamp),
+}
+
+/// Tells the sink of the changes a handler makes to one collection.
+pub(crate) struct Emitter<'a, 'c> {
+    cx: &'a Context<'c>,
+    place: Place,
+}
+
+impl Emitter<'_, '_> {
+    /// Tells of one change.
+    #[inline]
+    pub(crate) fn emit(&self, effect: Effect<'_>) {
+        self.place.emit(self.cx, effect);
+    }
+}
+
+impl<'a> LockedSlots<'a> {
+    /// The one slot of a command.
+    #[inline]
+    pub(crate) fn one(hash: &'a KeyHash, db: usize, slot: Slot, guard: Guard<'a>) -> Self {
+        Self { hash, db, held: Held::One(slot, guard) }
+    }
+
+    /// The slots of a command with several, in ascending order of place.
+    pub(crate) fn many(hash: &'a KeyHash, db: usize, guards: SmallVec<[(Place, Guard<'a>); 4]>) -> Self {
+        Self { hash, db, held: Held::Many(guards) }
+    }
+
+    /// The database the command runs in.
+    pub(crate) fn db(&self) -> usize {
+        self.db
+    }
+
+    /// The slot of a key in some database, which must be among those locked.
+    #[inline]
+    fn at(&mut self, db: usize, key: &[u8]) -> (Place, &mut SlotData) {
+        match &mut self.held {
+            Held::One(slot, guard) => (Place { db, slot: *slot }, guard),
+            Held::Many(guards) => {
+                let place = Place { db, slot: Slot::of_key(key) };
+                let index = guards
+                    .binary_search_by_key(&place, |(place, _)| *place)
+                    .expect("the slots of a command's keys are locked before it runs");
+                (place, &mut guards[index].1)
+            }
+        }
+    }
+
+    /// The live entry at a key, for changes and for commands that count no hit.
+    #[inline]
+    pub(crate) fn entry_in(&mut self, cx: &mut Context<'_>, db: usize, key: &[u8]) -> Option<&mut Entry> {
+        let hash = self.hash.of(key);
+        let (at, slot) = self.at(db, key);
+        slot.live(cx, at, hash, key)
+    }
+
+    /// The same in the command's own database.
+    #[inline]
+    pub(crate) fn entry(&mut self, cx: &mut Context<'_>, key: &[u8]) -> Option<&mut Entry> {
+        self.entry_in(cx, self.db, key)
+    }
+
+    /// The live entry at a key, for a read: counts a hit or a miss.
+    #[inline]
+    pub(crate) fn read_entry(&mut self, cx: &mut Context<'_>, key: &[u8]) -> Option<&Entry> {
+        let hash = self.hash.of(key);
+        let (at, slot) = self.at(self.db, key);
+        let Some(entry) = slot.live(cx, at, hash, key) else {
+            cx.stats.keyspace_misses += 1;
+            return None;
+        };
+        cx.stats.keyspace_hits += 1;
+        Some(entry)
+    }
+
+    /// The string at a key, for a read.
+    #[inline]
+    pub(crate) fn string(&mut self, cx: &mut Context<'_>, key: &[u8]) -> Result<Option<&[u8]>, CommandError> {
+        match self.read_entry(cx, key).map(Entry::value) {
+            None => Ok(None),
+            Some(ValueRef::String(bytes)) => Ok(Some(bytes)),
+            Some(ValueRef::Object(_)) => Err(CommandError::WrongType),
+        }
+    }
+
+    /// The collection at a key, for a read.
+    #[inline]
+    pub(crate) fn read<C: Collection>(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &[u8],
+    ) -> Result<Option<&C>, CommandError> {
+        match self.read_entry(cx, key).map(Entry::value) {
+            None => Ok(None),
+            Some(ValueRef::String(_)) => Err(CommandError::WrongType),
+            Some(ValueRef::Object(object)) => C::of(object).map(Some).ok_or(CommandError::WrongType),
+        }
+    }
+
+    /// Changes the collection at a key, if there is one; it is removed if `change` leaves it empty.
+    pub(crate) fn modify<C: Collection, R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &[u8],
+        change: impl FnOnce(&mut C, &Emitter<'_, '_>) -> R,
+    ) -> Result<Option<R>, CommandError> {
+        let hash = self.hash.of(key);
+        let (place, slot) = self.at(self.db, key);
+        let Some(entry) = slot.live(cx, place, hash, key) else { return Ok(None) };
+        let object = entry.object_mut().ok_or(CommandError::WrongType)?;
+        let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
+        let result = change(collection, &Emitter { cx, place });
+        if object.is_empty() {
+            slot.remove(hash, key);
+        }
+        Ok(Some(result))
+    }
+
+    /// Changes the collection at a key, or an empty one that is put there unless `change` leaves it empty.
+    pub(crate) fn modify_or_create<C: Collection, R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &[u8],
+        change: impl FnOnce(&mut C, &Emitter<'_, '_>) -> R,
+    ) -> Result<R, CommandError> {
+        let hash = self.hash.of(key);
+        let (place, slot) = self.at(self.db, key);
+        let Some(entry) = slot.live(cx, place, hash, key) else {
+            let mut collection = C::default();
+            let result = change(&mut collection, &Emitter { cx, place });
+            let object = collection.into_object();
+            if !object.is_empty() {
+                slot.insert(hash, Entry::object(key, object, None));
+            }
+            return Ok(result);
+        };
+        let object = entry.object_mut().ok_or(CommandError::WrongType)?;
+        let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
+        let result = change(collection, &Emitter { cx, place });
+        if object.is_empty() {
+            slot.remove(hash, key);
+        }
+        Ok(result)
+    }
+
+    /// Stores a string, whatever was there before.
+    #[inline]
+    pub(crate) fn set_string(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &[u8],
+        value: &[u8],
+        deadline: NewDeadline,
+    ) {
+        let hash = self.hash.of(key);
+        let (place, slot) = self.at(self.db, key);
+        let deadline = match slot.live(cx, place, hash, key) {
+            None => {
+                let deadline = match deadline {
+                    NewDeadline::Clear | NewDeadline::Keep => None,
+                    NewDeadline::At(time) => Some(time),
+                };
+                slot.insert(hash, Entry::string(key, value, deadline));
+                deadline
+            }
+            Some(entry) => {
+                let before = entry.deadline();
+                entry.set_string(value);
+                let deadline = match deadline {
+                    NewDeadline::Clear => None,
+                    NewDeadline::Keep => before,
+                    NewDeadline::At(time) => Some(time),
+                };
+                if deadline != before {
+                    slot.set_deadline(hash, key, deadline);
+                }
+                deadline
+            }
+        };
+        place.emit(cx, Effect::Set { key, value, deadline });
+    }
+
+    /// Removes a key; whether it was there.
+    pub(crate) fn delete(&mut self, cx: &mut Context<'_>, key: &[u8]) -> bool {
+        let hash = self.hash.of(key);
+        let (place, slot) = self.at(self.db, key);
+        if slot.live(cx, place, hash, key).is_none() {
+            return false;
+        }
+        slot.remove(hash, key);
+        place.emit(cx, Effect::Delete { key });
+        true
+    }
+
+    /// The type of the value at a key, if the key is there.
+    pub(crate) fn kind(&mut self, cx: &mut Context<'_>, key: &[u8]) -> Option<Kind> {
+        self.entry(cx, key).map(|entry| entry.kind())
+    }
+}

@@ -1,0 +1,264 @@
+//! The harness of the engine's tests: one engine, a clock set by hand, replies as text, effects collected.
+//!
+//! A test says `check("SET a 1", "+OK")`. Words are split at spaces (`""` is an empty one); a reply is printed on one
+//! line: `+OK`, `-ERR ...`, `:1`, a bulk string as its text, null as `nil`, an array as `[a b]`.
+
+use std::sync::Mutex;
+
+use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
+use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::resp::args::OwnedArgs;
+use nuthatch_proto::resp::{Protocol, ReplyWriter};
+use nuthatch_proto::slot::Slot;
+
+use crate::{Context, Effect, EffectSink, Engine, EngineOptions, Rng, Stats};
+
+/// An engine under test.
+pub(crate) struct Bench {
+    pub(crate) engine: Engine,
+    pub(crate) now: u64,
+    pub(crate) db: usize,
+    pub(crate) stats: Stats,
+    pub(crate) rng: Rng,
+    pub(crate) protocol: Protocol,
+    effects: Journal,
+}
+
+/// Collects effects as text.
+#[derive(Default)]
+pub(crate) struct Journal(Mutex<Vec<String>>);
+
+impl EffectSink for Journal {
+    fn emit(&self, _: usize, _: Slot, effect: Effect<'_>) {
+        self.0.lock().expect("no test panics while it holds the journal").push(text_of(effect));
+    }
+}
+
+fn text_of(effect: Effect<'_>) -> String {
+    let s = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let at = |deadline: Option<Timestamp>| deadline.map_or_else(String::new, |d| format!(" @{d}"));
+    match effect {
+        Effect::Set { key, value, deadline } => format!("set {} {}{}", s(key), s(value), at(deadline)),
+        Effect::Delete { key } => format!("delete {}", s(key)),
+        Effect::Deadline { key, deadline } => format!("deadline {}{}", s(key), at(deadline)),
+        Effect::HashSet { key, field, value } => format!("hset {} {} {}", s(key), s(field), s(value)),
+        Effect::HashDelete { key, field } => format!("hdel {} {}", s(key), s(field)),
+        Effect::ListPush { key, end, element } => format!("push {} {end:?} {}", s(key), s(element)),
+        Effect::ListPop { key, end, count } => format!("pop {} {end:?} {count}", s(key)),
+        Effect::SetAdd { key, member } => format!("sadd {} {}", s(key), s(member)),
+        Effect::SetRemove { key, member } => format!("srem {} {}", s(key), s(member)),
+        Effect::SortedSetAdd { key, member, score } => format!("zadd {} {score} {}", s(key), s(member)),
+        Effect::SortedSetRemove { key, member } => format!("zrem {} {}", s(key), s(member)),
+        Effect::FlushSlot => "flush".to_owned(),
+    }
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self {
+            engine: Engine::new(EngineOptions { databases: 16, hash_seed: 1 }),
+            now: 1_000_000,
+            db: 0,
+            stats: Stats::default(),
+            rng: Rng::new(1),
+            protocol: Protocol::Resp2,
+            effects: Journal::default(),
+        }
+    }
+
+    /// Runs a command whose words are split at spaces; its reply on one line.
+    pub(crate) fn run(&mut self, command: &str) -> String {
+        let words: Vec<&str> =
+            command.split(' ').map(|word| if word == "\"\"" { "" } else { word }).collect();
+        self.run_words(&words)
+    }
+
+    /// Runs a command of any words.
+    pub(crate) fn run_words<T: AsRef<[u8]>>(&mut self, words: &[T]) -> String {
+        printed(&self.run_raw(words))
+    }
+
+    /// Runs a command; its reply as RESP.
+    pub(crate) fn run_raw<T: AsRef<[u8]>>(&mut self, words: &[T]) -> Vec<u8> {
+        let owned: OwnedArgs = words.iter().collect();
+        let args = owned.as_args();
+        let mut out = Vec::new();
+        let mut reply = ReplyWriter::new(&mut out, self.protocol);
+        let mut cx = Context {
+            now: Timestamp(self.now),
+            effects: &self.effects,
+            stats: &mut self.stats,
+            rng: &mut self.rng,
+        };
+        let name = String::from_utf8_lossy(&args[0]).to_ascii_uppercase();
+        if let Some(command) = keyspace_command(&name) {
+            self.engine.execute_keyspace(&mut cx, self.db, command, args, &mut reply);
+        } else {
+            let command = data_command(&name).expect("a command of the engine");
+            let slot = Slot::of_key(&args[1]);
+            if let Err(refused) = self.engine.execute(&mut cx, self.db, command, args, slot, &mut reply) {
+                return format!("-{refused}\r\n").into_bytes();
+            }
+        }
+        out
+    }
+
+    /// Runs a command and compares its reply.
+    #[track_caller]
+    pub(crate) fn check(&mut self, command: &str, reply: &str) {
+        assert_eq!(self.run(command), reply, "{command}");
+    }
+
+    /// Runs commands and compares their replies.
+    #[track_caller]
+    pub(crate) fn check_all(&mut self, transcript: &[(&str, &str)]) {
+        for (command, reply) in transcript {
+            self.check(command, reply);
+        }
+    }
+
+    /// The effects since the last call.
+    pub(crate) fn effects(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.effects.0.lock().expect("no test panics while it holds the journal"))
+    }
+
+    /// Removes what is due now; how many keys that were.
+    pub(crate) fn expire(&mut self, budget: usize) -> usize {
+        let mut cx = Context {
+            now: Timestamp(self.now),
+            effects: &self.effects,
+            stats: &mut self.stats,
+            rng: &mut self.rng,
+        };
+        self.engine.expire_due(&mut cx, budget)
+    }
+}
+
+/// RESP on one line.
+pub(crate) fn printed(reply: &[u8]) -> String {
+    let mut rest = reply;
+    let mut texts = Vec::new();
+    while !rest.is_empty() {
+        texts.push(print_one(&mut rest));
+    }
+    texts.join(" ")
+}
+
+fn print_one(rest: &mut &[u8]) -> String {
+    let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("a reply's line ends");
+    let line = String::from_utf8_lossy(&rest[..end]).into_owned();
+    *rest = &rest[end + 2..];
+    let (kind, text) = line.split_at(1);
+    match kind {
+        "$" if text == "-1" => "nil".to_owned(),
+        "*" if text == "-1" => "nil".to_owned(),
+        "_" => "nil".to_owned(),
+        "$" => {
+            let len: usize = text.parse().expect("a length");
+            let bulk = String::from_utf8_lossy(&rest[..len]).into_owned();
+            *rest = &rest[len + 2..];
+            bulk
+        }
+        "*" | "~" | "%" => {
+            let len: usize = text.parse().expect("a length");
+            let len = if kind == "%" { len * 2 } else { len };
+            let parts: Vec<String> = (0..len).map(|_| print_one(rest)).collect();
+            format!("[{}]", parts.join(" "))
+        }
+        _ => line,
+    }
+}
+
+fn keyspace_command(name: &str) -> Option<KeyspaceCommand> {
+    Some(match name {
+        "DBSIZE" => KeyspaceCommand::DbSize,
+        "FLUSHALL" => KeyspaceCommand::FlushAll,
+        "FLUSHDB" => KeyspaceCommand::FlushDb,
+        "KEYS" => KeyspaceCommand::Keys,
+        "RANDOMKEY" => KeyspaceCommand::RandomKey,
+        "SCAN" => KeyspaceCommand::Scan,
+        _ => return None,
+    })
+}
+
+/// The command of that name. The variants' names are the commands' names but for case.
+fn data_command(name: &str) -> Option<DataCommand> {
+    use DataCommand as C;
+    [
+        C::Append,
+        C::Decr,
+        C::DecrBy,
+        C::Get,
+        C::GetDel,
+        C::GetEx,
+        C::GetRange,
+        C::GetSet,
+        C::Incr,
+        C::IncrBy,
+        C::IncrByFloat,
+        C::MGet,
+        C::MSet,
+        C::MSetNx,
+        C::PSetEx,
+        C::Set,
+        C::SetEx,
+        C::SetNx,
+        C::SetRange,
+        C::StrLen,
+        C::SubStr,
+        C::Copy,
+        C::Del,
+        C::Exists,
+        C::Expire,
+        C::ExpireAt,
+        C::ExpireTime,
+        C::PExpire,
+        C::PExpireAt,
+        C::PExpireTime,
+        C::PTtl,
+        C::Persist,
+        C::Rename,
+        C::RenameNx,
+        C::Touch,
+        C::Ttl,
+        C::Type,
+        C::Unlink,
+        C::HDel,
+        C::HGet,
+        C::HGetAll,
+        C::HLen,
+        C::HMGet,
+        C::HMSet,
+        C::HSet,
+        C::LLen,
+        C::LPop,
+        C::LPush,
+        C::LRange,
+        C::RPop,
+        C::RPush,
+        C::SAdd,
+        C::SCard,
+        C::SIsMember,
+        C::SMembers,
+        C::SRem,
+        C::ZAdd,
+        C::ZCard,
+        C::ZRange,
+        C::ZRem,
+        C::ZScore,
+    ]
+    .into_iter()
+    .find(|command| format!("{command:?}").eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_is_stored_and_read() {
+        let mut bench = Bench::new();
+        bench.check_all(&[("SET a 1", "+OK"), ("GET a", "1"), ("GET b", "nil")]);
+        assert_eq!(bench.effects(), ["set a 1"]);
+    }
+}
