@@ -4,6 +4,8 @@
 //! It writes straight into the connection's output buffer. It checks nothing: a command that announces three elements
 //! writes three.
 
+use super::double::DoubleText;
+
 /// The protocol version a connection speaks.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
@@ -244,92 +246,6 @@ impl<'a> ReplyWriter<'a> {
     }
 }
 
-/// A double's text as Redis writes it.
-#[derive(Default)]
-pub struct DoubleText {
-    ryu: ryu::Buffer,
-    text: String,
-}
-
-impl DoubleText {
-    /// The shortest digits that read back the same: an integer without a point, `1e+21` for what is longer.
-    pub fn format(&mut self, value: f64) -> &str {
-        if value.is_nan() {
-            return "nan";
-        }
-        if value.is_infinite() {
-            return if value > 0.0 { "inf" } else { "-inf" };
-        }
-        // Redis prints integers in this range through its integer path, everything else with the shortest digits.
-        if value == value.trunc() && value.abs() < 1e17 && !(value == 0.0 && value.is_sign_negative()) {
-            self.text.clear();
-            self.text.push_str(itoa::Buffer::new().format(value as i64));
-            return &self.text;
-        }
-        self.shortest(value)
-    }
-
-    /// `%.17g`-shaped: positional for exponents from -4 to 16, else scientific with a sign and two digits.
-    fn shortest(&mut self, value: f64) -> &str {
-        let digits = self.ryu.format_finite(value);
-        let (mantissa, exponent) = digits.split_once('e').unwrap_or((digits, "0"));
-        let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let fraction = if fraction == "0" { "" } else { fraction };
-        // All significant digits, and the power of ten of the first of them.
-        let all = format!("{whole}{fraction}");
-        let leading = all.len() - all.trim_start_matches('0').len();
-        let significant = all.trim_start_matches('0').trim_end_matches('0');
-        let exponent: i32 = exponent.parse().unwrap_or(0);
-        let power =
-            exponent + i32::try_from(whole.len()).unwrap_or(0) - 1 - i32::try_from(leading).unwrap_or(0);
-        self.text.clear();
-        self.text.push_str(sign);
-        if significant.is_empty() {
-            self.text.push('0');
-        } else if (-4..17).contains(&power) {
-            positional(&mut self.text, significant, power);
-        } else {
-            scientific(&mut self.text, significant, power);
-        }
-        &self.text
-    }
-}
-
-fn positional(text: &mut String, digits: &str, power: i32) {
-    if power < 0 {
-        text.push_str("0.");
-        text.extend(std::iter::repeat_n('0', usize::try_from(-power - 1).unwrap_or(0)));
-        text.push_str(digits);
-        return;
-    }
-    let point = usize::try_from(power + 1).unwrap_or(0);
-    if digits.len() <= point {
-        text.push_str(digits);
-        text.extend(std::iter::repeat_n('0', point - digits.len()));
-    } else {
-        text.push_str(&digits[..point]);
-        text.push('.');
-        text.push_str(&digits[point..]);
-    }
-}
-
-fn scientific(text: &mut String, digits: &str, power: i32) {
-    text.push_str(&digits[..1]);
-    if digits.len() > 1 {
-        text.push('.');
-        text.push_str(&digits[1..]);
-    }
-    let sign = if power < 0 { '-' } else { '+' };
-    text.push('e');
-    text.push(sign);
-    let magnitude = power.abs();
-    if magnitude < 10 {
-        text.push('0');
-    }
-    text.push_str(itoa::Buffer::new().format(magnitude));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,26 +289,5 @@ mod tests {
             "*12\r\n:0\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n:8\r\n:9\r\n:0\r\n:1\r\n",
             "*12\r\n:0\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n:8\r\n:9\r\n:0\r\n:1\r\n",
         );
-    }
-
-    #[test]
-    fn doubles_read_as_redis_writes_them() {
-        for (value, text) in [
-            (0.0, "0"),
-            (-0.0, "-0"),
-            (3.0, "3"),
-            (-3.25, "-3.25"),
-            (0.1, "0.1"),
-            (1e-7, "1e-07"),
-            (0.000_012, "1.2e-05"),
-            (0.000_12, "0.00012"),
-            (1e20, "1e+20"),
-            (1.5e300, "1.5e+300"),
-            (f64::INFINITY, "inf"),
-            (f64::NEG_INFINITY, "-inf"),
-            (std::f64::consts::PI, "3.141592653589793"),
-        ] {
-            assert_eq!(DoubleText::default().format(value), text);
-        }
     }
 }
