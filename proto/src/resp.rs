@@ -7,8 +7,12 @@ pub mod decimal;
 pub mod decode;
 pub mod double;
 pub mod encode;
+pub mod frame;
 pub mod number;
+pub mod request;
 
 pub use args::{Args, Span};
 pub use decode::{Decoded, Decoder, Limits, ProtocolError};
 pub use encode::{Protocol, ReplyWriter};
+pub use frame::{Frame, FrameDecoder, FrameError, FrameLimits};
+pub use request::encode_request;
