@@ -14,12 +14,15 @@
 //!
 //! Neighbours: the metadata machine applies and persists it, `routing` reads one slot of it per command, `views` draws it.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 pub mod change;
 pub mod node;
 pub mod proposal;
 pub mod rejected;
 pub mod shard;
 pub mod slots;
+pub mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,6 +36,7 @@ pub use proposal::{Outcome, Proposal, ProposalId};
 pub use rejected::Rejected;
 pub use shard::{Grant, Shard};
 pub use slots::SlotRange;
+pub use wire::DecodeError;
 
 use proposal::Outcomes;
 use slots::{NOBODY, ShardIndex, SlotTable};

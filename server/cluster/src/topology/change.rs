@@ -173,3 +173,80 @@ impl Topology {
             && self.tombstones == other.tombstones
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::arbitrary::{alone, any_change, any_proposal, any_topology};
+    use super::super::proposal::{OUTCOMES_PER_NODE, Outcome};
+    use super::*;
+
+    /// What may never fall, node by node and shard by shard, while they stay.
+    fn risen(before: &Topology, after: &Topology) -> bool {
+        let lives = before.nodes().all(|old| {
+            after
+                .node(old.id)
+                .is_none_or(|new| new.incarnation >= old.incarnation || new.raft_id != old.raft_id)
+        });
+        let same_primary = |old: &super::super::Shard, new: &super::super::Shard| old.primary == new.primary;
+        let epochs = before.shards().iter().all(|old| {
+            after.shard(old.id).is_none_or(|new| {
+                let founded_anew = before.node(old.primary.node).map(|node| node.raft_id)
+                    != after.node(new.primary.node).map(|node| node.raft_id);
+                founded_anew || (new.epoch > old.epoch || (new.epoch == old.epoch && same_primary(old, new)))
+            })
+        });
+        lives && epochs && before.applied() <= after.applied() && before.changed() <= after.changed()
+    }
+
+    proptest! {
+        #[test]
+        fn any_list_of_proposals_keeps_the_invariants(proposals in vec(any_proposal(), 0..60)) {
+            let mut topology = alone();
+            for (index, proposal) in (2..).map(LogIndex).zip(&proposals) {
+                let (next, outcome) = topology.apply_proposal(index, proposal);
+                prop_assert_eq!(next.broken_invariant(), None);
+                prop_assert!(risen(&topology, &next), "{:?}", proposal);
+                prop_assert_eq!(next.applied(), index);
+                prop_assert!(next.outcomes.0.values().all(|remembered| remembered.len() <= OUTCOMES_PER_NODE));
+                if let Outcome::Rejected { error, .. } = &outcome {
+                    prop_assert!(next.looks_like(&topology), "a refusal changes nothing");
+                    prop_assert!(error.starts_with("ERR "), "{}", error);
+                }
+                // The same entry gives the same value on every node, and once more in the log it changes nothing.
+                prop_assert_eq!((&next, &outcome), {
+                    let (again, outcome) = topology.apply_proposal(index, proposal);
+                    (&again.clone(), &outcome.clone())
+                });
+                if next.outcome(proposal.id).is_some() {
+                    let (repeated, second) = next.apply_proposal(LogIndex(index.0 + 1), proposal);
+                    prop_assert_eq!(&second, &outcome);
+                    prop_assert!(repeated.looks_like(&next));
+                }
+                topology = next;
+            }
+        }
+
+        #[test]
+        fn what_satisfies_a_change_is_what_it_does_not_alter(topology in any_topology(), change in any_change()) {
+            let index = LogIndex(topology.applied().0 + 1);
+            let applied = topology.apply(index, &change);
+            if topology.satisfies(&change) {
+                prop_assert_eq!(applied.map(|next| next.changed()), Ok(topology.changed()));
+            } else if let Ok(next) = applied {
+                prop_assert_eq!(next.changed(), index);
+            }
+        }
+
+        #[test]
+        fn a_rehearsal_tells_each_command_apart(topology in any_topology(), changes in vec(any_change(), 0..5)) {
+            let verdicts = topology.rehearse(&changes);
+            let legal: Vec<_> =
+                changes.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(c, _)| c.clone()).collect();
+            let index = LogIndex(topology.applied().0 + 1);
+            prop_assert!(topology.apply_all(index, &legal).is_ok());
+        }
+    }
+}

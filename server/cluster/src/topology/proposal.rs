@@ -95,7 +95,7 @@ impl Topology {
         self.outcomes.get(id)
     }
 
-    fn apply_all(&self, index: LogIndex, changes: &[TopologyChange]) -> Result<Self, Rejected> {
+    pub(super) fn apply_all(&self, index: LogIndex, changes: &[TopologyChange]) -> Result<Self, Rejected> {
         if changes.len() > MAX_CHANGES {
             return Err(Rejected::TooManyChanges(MAX_CHANGES));
         }

@@ -69,11 +69,10 @@ impl Topology {
         if self.shard(joiner.shard).is_some() {
             return Err(Rejected::ShardExists(joiner.shard));
         }
-        for slot in joiner.slots.iter().flat_map(|range| range.slots()) {
-            if let Some(owner) = self.owner(slot) {
-                return Err(Rejected::JoinClash { slot, joiner: joiner.id, owner: owner.primary.node });
-            }
-        }
+        self.check_named(&joiner.slots, |owner, slot| match owner {
+            None => Ok(()),
+            Some(shard) => Err(Rejected::JoinClash { slot, joiner: joiner.id, owner: shard.primary.node }),
+        })?;
         self.admit(index, joiner.clone(), role);
         Ok(())
     }

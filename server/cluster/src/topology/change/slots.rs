@@ -9,6 +9,7 @@ use std::sync::Arc;
 use nuthatch_proto::ids::{LogIndex, NodeId, ShardId};
 use nuthatch_proto::slot::Slot;
 
+use super::super::shard::Shard;
 use super::super::slots::{NOBODY, SlotRange};
 use super::super::{Rejected, Topology};
 
@@ -20,19 +21,14 @@ impl Topology {
         ranges: &[SlotRange],
     ) -> Result<(), Rejected> {
         let shard = self.shard_served_by(node)?;
-        self.check_named(ranges, |owner, slot| if owner { Err(Rejected::SlotBusy(slot)) } else { Ok(()) })?;
+        self.check_named(ranges, |owner, slot| owner.map_or(Ok(()), |_| Err(Rejected::SlotBusy(slot))))?;
         self.give(ranges.iter().flat_map(|range| range.slots()), shard);
         self.stamp(index, [shard]);
         Ok(())
     }
 
     pub(super) fn del_slots(&mut self, index: LogIndex, ranges: &[SlotRange]) -> Result<(), Rejected> {
-        self.check_named(
-            ranges,
-            |owner, slot| {
-                if owner { Ok(()) } else { Err(Rejected::SlotUnassigned(slot)) }
-            },
-        )?;
+        self.check_named(ranges, |owner, slot| owner.map(|_| ()).ok_or(Rejected::SlotUnassigned(slot)))?;
         self.take(index, ranges.iter().flat_map(|range| range.slots()));
         Ok(())
     }
@@ -74,15 +70,15 @@ impl Topology {
         if shard.primary.node == node { Ok(shard.id) } else { Err(Rejected::NotAPrimary(node)) }
     }
 
-    /// Looks at each named slot in turn: `judge` hears whether it has an owner, and no slot may come twice.
-    fn check_named(
+    /// Looks at each named slot in turn: `judge` hears its owner, and no slot may come twice.
+    pub(super) fn check_named(
         &self,
         ranges: &[SlotRange],
-        judge: impl Fn(bool, Slot) -> Result<(), Rejected>,
+        judge: impl Fn(Option<&Shard>, Slot) -> Result<(), Rejected>,
     ) -> Result<(), Rejected> {
         let mut named = BTreeSet::new();
         for slot in ranges.iter().flat_map(|range| range.slots()) {
-            judge(self.owner(slot).is_some(), slot)?;
+            judge(self.owner(slot), slot)?;
             if !named.insert(slot) {
                 return Err(Rejected::SlotRepeated(slot));
             }
