@@ -5,5 +5,6 @@
 //! metadata group agrees on, and the pure function that changes it; [`ring`] decides which shard should own which slot;
 //! [`routing`] answers a command's question; [`views`] draws the topology as Redis's CLUSTER commands show it.
 
+pub mod metadata;
 pub mod routing;
 pub mod topology;
