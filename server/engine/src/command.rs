@@ -5,6 +5,9 @@
 //! until somebody runs it. One file per family; [`args`] reads numbers and options.
 
 mod args;
+mod counter;
+mod deadline;
+mod decimal;
 mod error;
 mod hash;
 mod key;
@@ -14,6 +17,7 @@ mod places;
 mod set;
 mod sorted_set;
 mod string;
+mod string_set;
 
 use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
 use nuthatch_proto::resp::{Args, ReplyWriter};
@@ -25,6 +29,9 @@ use crate::context::Context;
 use crate::engine::Engine;
 use crate::store::locked::LockedSlots;
 
+/// What a handler answers: its reply is written, or this error is the reply.
+pub(crate) type Handled = Result<(), CommandError>;
+
 /// Runs one command on slots that are locked.
 #[inline]
 pub(crate) fn run(
@@ -33,44 +40,43 @@ pub(crate) fn run(
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
+) -> Handled {
     use DataCommand as C;
     match command {
         C::Get => string::get(cx, slots, args, reply),
-        C::Set => string::set(cx, slots, args, reply),
+        C::Set => string_set::set(cx, slots, args, reply),
         C::Append => string::append(cx, slots, args, reply),
-        C::Decr => string::decr(cx, slots, args, reply),
-        C::DecrBy => string::decrby(cx, slots, args, reply),
+        C::Decr => counter::decr(cx, slots, args, reply),
+        C::DecrBy => counter::decrby(cx, slots, args, reply),
         C::GetDel => string::getdel(cx, slots, args, reply),
         C::GetEx => string::getex(cx, slots, args, reply),
         C::GetRange | C::SubStr => string::getrange(cx, slots, args, reply),
-        C::GetSet => string::getset(cx, slots, args, reply),
-        C::Incr => string::incr(cx, slots, args, reply),
-        C::IncrBy => string::incrby(cx, slots, args, reply),
-        C::IncrByFloat => string::incrbyfloat(cx, slots, args, reply),
+        C::GetSet => string_set::getset(cx, slots, args, reply),
+        C::Incr => counter::incr(cx, slots, args, reply),
+        C::IncrBy => counter::incrby(cx, slots, args, reply),
+        C::IncrByFloat => counter::incrbyfloat(cx, slots, args, reply),
         C::MGet => string::mget(cx, slots, args, reply),
         C::MSet => string::mset(cx, slots, args, reply),
         C::MSetNx => string::msetnx(cx, slots, args, reply),
-        C::PSetEx => string::psetex(cx, slots, args, reply),
-        C::SetEx => string::setex(cx, slots, args, reply),
-        C::SetNx => string::setnx(cx, slots, args, reply),
+        C::PSetEx => string_set::psetex(cx, slots, args, reply),
+        C::SetEx => string_set::setex(cx, slots, args, reply),
+        C::SetNx => string_set::setnx(cx, slots, args, reply),
         C::SetRange => string::setrange(cx, slots, args, reply),
         C::StrLen => string::strlen(cx, slots, args, reply),
         C::Copy => key::copy(cx, slots, args, reply),
         C::Del | C::Unlink => key::del(cx, slots, args, reply),
-        C::Exists => key::exists(cx, slots, args, reply),
-        C::Expire => key::expire(cx, slots, args, reply),
-        C::ExpireAt => key::expireat(cx, slots, args, reply),
-        C::ExpireTime => key::expiretime(cx, slots, args, reply),
-        C::PExpire => key::pexpire(cx, slots, args, reply),
-        C::PExpireAt => key::pexpireat(cx, slots, args, reply),
-        C::PExpireTime => key::pexpiretime(cx, slots, args, reply),
-        C::PTtl => key::pttl(cx, slots, args, reply),
-        C::Persist => key::persist(cx, slots, args, reply),
+        C::Exists | C::Touch => key::exists(cx, slots, args, reply),
+        C::Expire => deadline::expire(cx, slots, args, reply),
+        C::ExpireAt => deadline::expireat(cx, slots, args, reply),
+        C::ExpireTime => deadline::expiretime(cx, slots, args, reply),
+        C::PExpire => deadline::pexpire(cx, slots, args, reply),
+        C::PExpireAt => deadline::pexpireat(cx, slots, args, reply),
+        C::PExpireTime => deadline::pexpiretime(cx, slots, args, reply),
+        C::PTtl => deadline::pttl(cx, slots, args, reply),
+        C::Persist => deadline::persist(cx, slots, args, reply),
         C::Rename => key::rename(cx, slots, args, reply),
         C::RenameNx => key::renamenx(cx, slots, args, reply),
-        C::Touch => key::touch(cx, slots, args, reply),
-        C::Ttl => key::ttl(cx, slots, args, reply),
+        C::Ttl => deadline::ttl(cx, slots, args, reply),
         C::Type => key::type_of(cx, slots, args, reply),
         C::HDel => hash::hdel(cx, slots, args, reply),
         C::HGet => hash::hget(cx, slots, args, reply),
@@ -106,7 +112,7 @@ pub(crate) fn run_keyspace(
     db: usize,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
+) -> Handled {
     use KeyspaceCommand as C;
     match command {
         C::DbSize => keyspace::dbsize(engine, cx, db, args, reply),

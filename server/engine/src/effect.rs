@@ -11,8 +11,10 @@
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::slot::Slot;
 
+use crate::value::Object;
+
 /// One change.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Effect<'a> {
     /// The key now holds this string and this deadline, whatever it held before.
     Set {
@@ -20,6 +22,25 @@ pub enum Effect<'a> {
         key: &'a [u8],
         /// The whole string.
         value: &'a [u8],
+        /// When it expires, if it does.
+        deadline: Option<Timestamp>,
+    },
+    /// The string at the key, which keeps its deadline, has these bytes from that offset on; what was missing up to
+    /// there is zeros.
+    SetRange {
+        /// The key.
+        key: &'a [u8],
+        /// Where the bytes begin.
+        offset: usize,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// The key now holds this object and this deadline, whatever it held before.
+    SetObject {
+        /// The key.
+        key: &'a [u8],
+        /// The whole object.
+        object: &'a Object,
         /// When it expires, if it does.
         deadline: Option<Timestamp>,
     },

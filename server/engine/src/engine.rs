@@ -74,6 +74,11 @@ impl Engine {
         }
     }
 
+    #[inline]
+    pub(crate) fn hash(&self) -> &KeyHash {
+        &self.hash
+    }
+
     /// Runs a command on keys. `slot` is that of its first key; the caller has checked the number of arguments against
     /// the table, and `db` against [`Self::databases`].
     pub fn execute(
@@ -91,7 +96,7 @@ impl Engine {
                 if guard.gate == Gate::Shut {
                     return Err(Refused { slot });
                 }
-                LockedSlots::one(&self.hash, db, slot, guard)
+                LockedSlots::one(self, db, slot, guard)
             }
             Some(places) => self.lock_many(db, &places)?,
         };
@@ -113,7 +118,7 @@ impl Engine {
             }
             guards.push((place, guard));
         }
-        Ok(LockedSlots::many(&self.hash, db, guards))
+        Ok(LockedSlots::many(self, db, guards))
     }
 
     /// Runs a command on a whole database, slot after slot. Slots whose gate is shut are passed over.

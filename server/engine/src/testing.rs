@@ -39,6 +39,10 @@ fn text_of(effect: Effect<'_>) -> String {
     let at = |deadline: Option<Timestamp>| deadline.map_or_else(String::new, |d| format!(" @{d}"));
     match effect {
         Effect::Set { key, value, deadline } => format!("set {} {}{}", s(key), s(value), at(deadline)),
+        Effect::SetRange { key, offset, bytes } => format!("range {} {offset} {}", s(key), s(bytes)),
+        Effect::SetObject { key, object, deadline } => {
+            format!("put {} {}{}", s(key), object.kind().name(), at(deadline))
+        }
         Effect::Delete { key } => format!("delete {}", s(key)),
         Effect::Deadline { key, deadline } => format!("deadline {}{}", s(key), at(deadline)),
         Effect::HashSet { key, field, value } => format!("hset {} {} {}", s(key), s(field), s(value)),

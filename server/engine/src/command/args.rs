@@ -31,6 +31,11 @@ pub(crate) fn integer(text: &[u8]) -> Result<i64, CommandError> {
     parse_integer(text).ok_or(CommandError::NotInteger)
 }
 
+/// A number that Redis reads into a C `int`.
+pub(crate) fn int(text: &[u8]) -> Result<i32, CommandError> {
+    i32::try_from(integer(text)?).map_err(|_| CommandError::IntRange)
+}
+
 /// A float as Redis's `getLongDoubleFromObject` and `getDoubleFromObject` take it: no space, no NaN, not empty.
 pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;

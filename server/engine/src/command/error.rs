@@ -12,6 +12,10 @@ pub enum CommandError {
     NotInteger,
     #[error("ERR value is not a valid float")]
     NotFloat,
+    #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
+    IntRange,
+    #[error("ERR Unsupported option {0}")]
+    UnsupportedOption(String),
     #[error("ERR value is out of range, must be positive")]
     NotPositive,
     #[error("ERR min or max is not a float")]

@@ -1,156 +1,197 @@
-//! Commands on keys of any type.
+//! Commands on keys, whatever their values' types.
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::CommandError;
+use super::args::{int, is};
+use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::store::locked::LockedSlots;
 
-/// The database that COPY's DB option names, if it has one that is there.
-pub(super) fn copy_database(_args: Args<'_>, _databases: usize) -> Option<usize> {
-    None
-}
-
-pub(super) fn copy(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
 pub(super) fn del(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    reply.count(args.iter().skip(1).filter(|key| slots.delete(cx, key)).count());
+    Ok(())
 }
 
+/// EXISTS and TOUCH: a key named twice counts twice.
 pub(super) fn exists(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn expire(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn expireat(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn expiretime(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn pexpire(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn pexpireat(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn pexpiretime(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn pttl(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn persist(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn rename(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn renamenx(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn touch(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn ttl(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    reply.count(args.iter().skip(1).filter(|key| slots.read_entry(cx, key).is_some()).count());
+    Ok(())
 }
 
 pub(super) fn type_of(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    reply.simple(slots.read_entry(cx, args.at(1)).map_or("none", |entry| entry.kind().name()));
+    Ok(())
+}
+
+pub(super) fn rename(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let (from, to) = (args.at(1), args.at(2));
+    slots.entry(cx, from).ok_or(CommandError::NoSuchKey)?;
+    if from != to {
+        slots.move_key(cx, from, to);
+    }
+    reply.ok();
+    Ok(())
+}
+
+pub(super) fn renamenx(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let (from, to) = (args.at(1), args.at(2));
+    slots.entry(cx, from).ok_or(CommandError::NoSuchKey)?;
+    let free = from != to && slots.entry(cx, to).is_none();
+    if free {
+        slots.move_key(cx, from, to);
+    }
+    reply.integer(i64::from(free));
+    Ok(())
+}
+
+/// COPY's options, read before its slots are locked and again when it runs.
+struct CopyOptions {
+    db: Option<i32>,
+    replace: bool,
+}
+
+impl CopyOptions {
+    fn parse(args: Args<'_>) -> Result<Self, CommandError> {
+        let mut options = Self { db: None, replace: false };
+        let mut words = args.iter().skip(3);
+        while let Some(word) = words.next() {
+            if is(word, "REPLACE") {
+                options.replace = true;
+            } else if is(word, "DB") {
+                options.db = Some(int(words.next().ok_or(CommandError::Syntax)?)?);
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// The database that COPY's DB option names, if it has one and the database is there.
+pub(super) fn copy_database(args: Args<'_>, databases: usize) -> Option<usize> {
+    let db = CopyOptions::parse(args).ok()?.db?;
+    usize::try_from(db).ok().filter(|&db| db < databases)
+}
+
+pub(super) fn copy(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let options = CopyOptions::parse(args)?;
+    let db = match options.db {
+        None => slots.db(),
+        Some(db) => {
+            usize::try_from(db).ok().filter(|&db| db < slots.databases()).ok_or(CommandError::DbIndex)?
+        }
+    };
+    let (from, to) = (args.at(1), args.at(2));
+    if db == slots.db() && from == to {
+        return Err(CommandError::SameObject);
+    }
+    let copied =
+        slots.read_entry(cx, from).is_some() && (options.replace || slots.entry_in(cx, db, to).is_none());
+    if copied {
+        slots.copy_key(cx, from, db, to);
+    }
+    reply.integer(i64::from(copied));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Bench;
+
+    #[test]
+    fn deletion_and_existence() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("MSET a 1 b 2 c 3", "+OK"),
+            ("EXISTS a b none a", ":3"),
+            ("TOUCH a none", ":1"),
+            ("DEL a none a", ":1"),
+            ("UNLINK b c", ":2"),
+            ("EXISTS a b c", ":0"),
+            ("TYPE a", "+none"),
+            ("SET a 1", "+OK"),
+            ("TYPE a", "+string"),
+        ]);
+        assert_eq!(bench.effects()[3..6], ["delete a", "delete b", "delete c"]);
+    }
+
+    #[test]
+    fn renaming_takes_value_and_deadline_along() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("RENAME a b", "-ERR no such key"),
+            ("RENAMENX a a", "-ERR no such key"),
+            ("SET a 1 PX 5000", "+OK"),
+            ("RENAME a a", "+OK"),
+            ("RENAMENX a a", ":0"),
+            ("SET b 2", "+OK"),
+            ("RENAMENX a b", ":0"),
+            ("RENAME a b", "+OK"),
+            ("GET b", "1"),
+            ("PTTL b", ":5000"),
+            ("EXISTS a", ":0"),
+            ("RENAMENX b c", ":1"),
+            ("GET c", "1"),
+        ]);
+        let effects = bench.effects();
+        assert_eq!(effects[2..4], ["delete a", "set b 1 @1005000"]);
+        assert_eq!(effects[4..], ["delete b", "set c 1 @1005000"]);
+    }
+
+    #[test]
+    fn copying() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("COPY a b", ":0"),
+            ("SET a 1 PX 5000", "+OK"),
+            ("COPY a a", "-ERR source and destination objects are the same"),
+            ("COPY a b", ":1"),
+            ("PTTL b", ":5000"),
+            ("COPY a b", ":0"),
+            ("SET a 2", "+OK"),
+            ("COPY a b REPLACE", ":1"),
+            ("GET b", "2"),
+            ("PTTL b", ":-1"),
+            ("COPY a a DB 3", ":1"),
+            ("COPY a a DB 3", ":0"),
+            ("COPY a a DB 3 REPLACE", ":1"),
+            ("COPY a a DB 99", "-ERR DB index is out of range"),
+            ("COPY a a DB -1", "-ERR DB index is out of range"),
+            ("COPY a a DB x", "-ERR value is not an integer or out of range"),
+            ("COPY a a DB", "-ERR syntax error"),
+            ("COPY a b FOO", "-ERR syntax error"),
+        ]);
+        bench.db = 3;
+        bench.check("GET a", "2");
+    }
 }

@@ -75,4 +75,37 @@ impl Entry {
     pub(crate) fn set_string(&mut self, value: &[u8]) {
         self.value = Value::String(value.into());
     }
+
+    /// The string, empty if the value is not one.
+    #[inline]
+    pub(crate) fn string_bytes(&self) -> &[u8] {
+        match &self.value {
+            Value::String(bytes) => bytes,
+            Value::Object(_) => b"",
+        }
+    }
+
+    /// Writes over a part of the string, which grows as needed, with zeros before `offset`.
+    pub(crate) fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+        if let Value::String(string) = &mut self.value {
+            let end = offset + bytes.len();
+            if string.len() < end {
+                string.resize(end, 0);
+            }
+            string[offset..end].copy_from_slice(bytes);
+        }
+    }
+
+    /// The same value and deadline under another key.
+    pub(crate) fn renamed(self, key: &[u8]) -> Self {
+        Self { key: key.into(), ..self }
+    }
+
+    /// A copy of value and deadline under another key.
+    pub(crate) fn copied(&self, key: &[u8]) -> Self {
+        match &self.value {
+            Value::String(bytes) => Self::string(key, bytes, self.deadline),
+            Value::Object(object) => Self::object(key, object.clone(), self.deadline),
+        }
+    }
 }

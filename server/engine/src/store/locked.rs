@@ -16,7 +16,7 @@ use super::slot::{Place, SlotData};
 use crate::command::CommandError;
 use crate::context::Context;
 use crate::effect::Effect;
-use crate::engine::KeyHash;
+use crate::engine::{Engine, KeyHash};
 use crate::value::{Collection, Kind};
 
 pub(crate) type Guard<'a> = MutexGuard<'a, SlotData>;
@@ -24,6 +24,7 @@ pub(crate) type Guard<'a> = MutexGuard<'a, SlotData>;
 /// Locked slots, and the database the command runs in.
 pub(crate) struct LockedSlots<'a> {
     hash: &'a KeyHash,
+    databases: usize,
     db: usize,
     held: Held<'a>,
 }
@@ -59,21 +60,53 @@ impl Emitter<'_, '_> {
     }
 }
 
+/// A string that is in the store, to change it.
+pub(crate) struct StringMut<'s> {
+    key: &'s [u8],
+    entry: &'s mut Entry,
+    place: Place,
+}
+
+impl StringMut<'_> {
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.entry.string_bytes()
+    }
+
+    /// Replaces the string; it keeps its deadline.
+    #[inline]
+    pub(crate) fn replace(&mut self, cx: &Context<'_>, value: &[u8]) {
+        self.entry.set_string(value);
+        self.place.emit(cx, Effect::Set { key: self.key, value, deadline: self.entry.deadline() });
+    }
+
+    /// Writes over a part of the string, which grows as needed, with zeros before `offset`.
+    pub(crate) fn write_at(&mut self, cx: &Context<'_>, offset: usize, bytes: &[u8]) {
+        self.entry.write_at(offset, bytes);
+        self.place.emit(cx, Effect::SetRange { key: self.key, offset, bytes });
+    }
+}
+
 impl<'a> LockedSlots<'a> {
     /// The one slot of a command.
     #[inline]
-    pub(crate) fn one(hash: &'a KeyHash, db: usize, slot: Slot, guard: Guard<'a>) -> Self {
-        Self { hash, db, held: Held::One(slot, guard) }
+    pub(crate) fn one(engine: &'a Engine, db: usize, slot: Slot, guard: Guard<'a>) -> Self {
+        Self { hash: engine.hash(), databases: engine.databases(), db, held: Held::One(slot, guard) }
     }
 
     /// The slots of a command with several, in ascending order of place.
-    pub(crate) fn many(hash: &'a KeyHash, db: usize, guards: SmallVec<[(Place, Guard<'a>); 4]>) -> Self {
-        Self { hash, db, held: Held::Many(guards) }
+    pub(crate) fn many(engine: &'a Engine, db: usize, guards: SmallVec<[(Place, Guard<'a>); 4]>) -> Self {
+        Self { hash: engine.hash(), databases: engine.databases(), db, held: Held::Many(guards) }
     }
 
     /// The database the command runs in.
     pub(crate) fn db(&self) -> usize {
         self.db
+    }
+
+    /// How many databases there are.
+    pub(crate) fn databases(&self) -> usize {
+        self.databases
     }
 
     /// The slot of a key in some database, which must be among those locked.
@@ -237,8 +270,67 @@ impl<'a> LockedSlots<'a> {
         true
     }
 
-    /// The type of the value at a key, if the key is there.
-    pub(crate) fn kind(&mut self, cx: &mut Context<'_>, key: &[u8]) -> Option<Kind> {
-        self.entry(cx, key).map(|entry| entry.kind())
+    /// The string at a key, to change it.
+    #[inline]
+    pub(crate) fn string_mut<'s>(
+        &'s mut self,
+        cx: &mut Context<'_>,
+        key: &'s [u8],
+    ) -> Result<Option<StringMut<'s>>, CommandError> {
+        let hash = self.hash.of(key);
+        let (place, slot) = self.at(self.db, key);
+        match slot.live(cx, place, hash, key) {
+            None => Ok(None),
+            Some(entry) if entry.kind() == Kind::String => Ok(Some(StringMut { key, entry, place })),
+            Some(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    /// Sets or clears the deadline of a key that is there; whether it is.
+    pub(crate) fn set_deadline(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &[u8],
+        deadline: Option<Timestamp>,
+    ) -> bool {
+        let hash = self.hash.of(key);
+        let (place, slot) = self.at(self.db, key);
+        let set = slot.set_deadline(hash, key, deadline);
+        if set {
+            place.emit(cx, Effect::Deadline { key, deadline });
+        }
+        set
+    }
+
+    /// Gives a key's value and deadline another name, over whatever had that name. The two names differ.
+    pub(crate) fn move_key(&mut self, cx: &mut Context<'_>, from: &[u8], to: &[u8]) {
+        let hash = self.hash.of(from);
+        let (place, slot) = self.at(self.db, from);
+        if let Some(entry) = slot.remove(hash, from) {
+            place.emit(cx, Effect::Delete { key: from });
+            self.put(cx, self.db, to, entry.renamed(to));
+        }
+    }
+
+    /// Copies a key's value and deadline to another name or database, over whatever is there.
+    pub(crate) fn copy_key(&mut self, cx: &mut Context<'_>, from: &[u8], db: usize, to: &[u8]) {
+        if let Some(copy) = self.entry(cx, from).map(|entry| entry.copied(to)) {
+            self.put(cx, db, to, copy);
+        }
+    }
+
+    fn put(&mut self, cx: &mut Context<'_>, db: usize, key: &[u8], entry: Entry) {
+        let hash = self.hash.of(key);
+        let (place, slot) = self.at(db, key);
+        slot.remove(hash, key);
+        let entry = slot.insert(hash, entry);
+        let deadline = entry.deadline();
+        place.emit(
+            cx,
+            match entry.value() {
+                ValueRef::String(value) => Effect::Set { key, value, deadline },
+                ValueRef::Object(object) => Effect::SetObject { key, object, deadline },
+            },
+        );
     }
 }

@@ -110,13 +110,13 @@ impl SlotData {
         Some(entry)
     }
 
-    /// Sets or clears the deadline of a key that is there.
-    pub(crate) fn set_deadline(&mut self, hash: u64, key: &[u8], deadline: Option<Timestamp>) {
-        if let Some(entry) = self.table.find_mut(hash, key) {
-            self.expiring -= u32::from(entry.deadline().is_some());
-            self.expiring += u32::from(deadline.is_some());
-            entry.set_deadline(deadline);
-        }
+    /// Sets or clears the deadline of a key that is there; whether it is.
+    pub(crate) fn set_deadline(&mut self, hash: u64, key: &[u8], deadline: Option<Timestamp>) -> bool {
+        let Some(entry) = self.table.find_mut(hash, key) else { return false };
+        self.expiring -= u32::from(entry.deadline().is_some());
+        self.expiring += u32::from(deadline.is_some());
+        entry.set_deadline(deadline);
+        true
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {

@@ -1,0 +1,287 @@
+//! Commands on a key's deadline: setting it, reading it, removing it.
+
+use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::resp::{Args, ReplyWriter};
+
+use super::args::{integer, is};
+use super::{CommandError, Handled};
+use crate::context::Context;
+use crate::store::entry::Entry;
+use crate::store::locked::LockedSlots;
+
+/// How a command of the EXPIRE family reads its number.
+struct Form {
+    name: &'static str,
+    seconds: bool,
+    absolute: bool,
+}
+
+/// What must hold of the old deadline for the new one to be set.
+#[derive(Default)]
+struct Conditions {
+    none_yet: bool,
+    some_already: bool,
+    later: bool,
+    earlier: bool,
+}
+
+impl Conditions {
+    fn parse(args: Args<'_>) -> Result<Self, CommandError> {
+        let mut conditions = Self::default();
+        for word in args.iter() {
+            if is(word, "NX") {
+                conditions.none_yet = true;
+            } else if is(word, "XX") {
+                conditions.some_already = true;
+            } else if is(word, "GT") {
+                conditions.later = true;
+            } else if is(word, "LT") {
+                conditions.earlier = true;
+            } else {
+                return Err(CommandError::UnsupportedOption(String::from_utf8_lossy(word).into_owned()));
+            }
+        }
+        if conditions.none_yet && (conditions.some_already || conditions.later || conditions.earlier) {
+            return Err(CommandError::Other(
+                "ERR NX and XX, GT or LT options at the same time are not compatible",
+            ));
+        }
+        if conditions.later && conditions.earlier {
+            return Err(CommandError::Other("ERR GT and LT options at the same time are not compatible"));
+        }
+        Ok(conditions)
+    }
+
+    /// Whether they hold; a key without a deadline counts as one that never expires.
+    fn hold(&self, old: Option<Timestamp>, new: i64) -> bool {
+        let old = old.map(signed);
+        !(self.none_yet && old.is_some()
+            || self.some_already && old.is_none()
+            || self.later && old.is_none_or(|old| new <= old)
+            || self.earlier && old.is_some_and(|old| new >= old))
+    }
+}
+
+fn signed(time: Timestamp) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
+fn set(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+    form: &Form,
+) -> Handled {
+    let key = args.at(1);
+    let conditions = Conditions::parse(args.skip(3))?;
+    let number = integer(args.at(2))?;
+    let base = if form.absolute { 0 } else { signed(cx.now) };
+    let unit = if form.seconds { 1000 } else { 1 };
+    let deadline = number
+        .checked_mul(unit)
+        .and_then(|millis| millis.checked_add(base))
+        .ok_or(CommandError::InvalidExpire(form.name))?;
+    let old = slots.entry(cx, key).map(|entry| entry.deadline());
+    let set = old.is_some_and(|old| conditions.hold(old, deadline));
+    if set {
+        match u64::try_from(deadline).ok().filter(|&deadline| deadline > cx.now.0) {
+            Some(deadline) => slots.set_deadline(cx, key, Some(Timestamp(deadline))),
+            None => slots.delete(cx, key),
+        };
+    }
+    reply.integer(i64::from(set));
+    Ok(())
+}
+
+pub(super) fn expire(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    set(cx, slots, args, reply, &Form { name: "expire", seconds: true, absolute: false })
+}
+
+pub(super) fn pexpire(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    set(cx, slots, args, reply, &Form { name: "pexpire", seconds: false, absolute: false })
+}
+
+pub(super) fn expireat(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    set(cx, slots, args, reply, &Form { name: "expireat", seconds: true, absolute: true })
+}
+
+pub(super) fn pexpireat(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    set(cx, slots, args, reply, &Form { name: "pexpireat", seconds: false, absolute: true })
+}
+
+pub(super) fn persist(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let key = args.at(1);
+    let removed = slots.entry(cx, key).is_some_and(|entry| entry.deadline().is_some())
+        && slots.set_deadline(cx, key, None);
+    reply.integer(i64::from(removed));
+    Ok(())
+}
+
+/// Replies what `show` makes of the deadline; -1 if there is none, -2 if there is no key.
+fn show(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+    show: impl FnOnce(i64, i64) -> i64,
+) -> Handled {
+    let now = signed(cx.now);
+    reply.integer(match slots.read_entry(cx, args.at(1)).map(Entry::deadline) {
+        None => -2,
+        Some(None) => -1,
+        Some(Some(deadline)) => show(signed(deadline), now),
+    });
+    Ok(())
+}
+
+/// Milliseconds to the nearest second.
+fn seconds(millis: i64) -> i64 {
+    millis.saturating_add(500) / 1000
+}
+
+pub(super) fn ttl(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    show(cx, slots, args, reply, |deadline, now| seconds(deadline - now))
+}
+
+pub(super) fn pttl(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    show(cx, slots, args, reply, |deadline, now| deadline - now)
+}
+
+pub(super) fn expiretime(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    show(cx, slots, args, reply, |deadline, _| seconds(deadline))
+}
+
+pub(super) fn pexpiretime(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    show(cx, slots, args, reply, |deadline, _| deadline)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Bench;
+
+    #[test]
+    fn setting_and_reading() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("EXPIRE a 10", ":0"),
+            ("TTL a", ":-2"),
+            ("SET a 1", "+OK"),
+            ("TTL a", ":-1"),
+            ("PEXPIRETIME a", ":-1"),
+            ("EXPIRE a 10", ":1"),
+            ("TTL a", ":10"),
+            ("PTTL a", ":10000"),
+            ("EXPIRETIME a", ":1010"),
+            ("PEXPIRETIME a", ":1010000"),
+            ("PEXPIRE a 1499", ":1"),
+            ("TTL a", ":1"),
+            ("PEXPIRE a 1500", ":1"),
+            ("TTL a", ":2"),
+            ("EXPIREAT a 1003", ":1"),
+            ("PTTL a", ":3000"),
+            ("PEXPIREAT a 1000007", ":1"),
+            ("PTTL a", ":7"),
+            ("PERSIST a", ":1"),
+            ("PERSIST a", ":0"),
+            ("PERSIST none", ":0"),
+            ("PEXPIREAT a 9223372036854775807", ":1"),
+            ("PEXPIRETIME a", ":9223372036854775807"),
+        ]);
+        assert_eq!(bench.effects()[..2], ["set a 1", "deadline a @1010000"]);
+    }
+
+    #[test]
+    fn conditions() {
+        Bench::new().check_all(&[
+            ("SET a 1", "+OK"),
+            ("EXPIRE a 10 XX", ":0"),
+            ("EXPIRE a 10 GT", ":0"),
+            ("EXPIRE a 10 nx", ":1"),
+            ("EXPIRE a 20 NX", ":0"),
+            ("EXPIRE a 10 GT", ":0"),
+            ("EXPIRE a 20 GT", ":1"),
+            ("EXPIRE a 30 LT", ":0"),
+            ("EXPIRE a 15 LT XX", ":1"),
+            ("PERSIST a", ":1"),
+            ("EXPIRE a 15 LT", ":1"),
+            ("EXPIRE a 1 NX GT", "-ERR NX and XX, GT or LT options at the same time are not compatible"),
+            ("EXPIRE a 1 GT LT", "-ERR GT and LT options at the same time are not compatible"),
+            ("EXPIRE a 1 FOO", "-ERR Unsupported option FOO"),
+        ]);
+    }
+
+    #[test]
+    fn the_past_deletes_and_overflow_is_refused() {
+        let mut bench = Bench::new();
+        for command in ["EXPIRE a 0", "EXPIRE a -1", "PEXPIREAT a 1000000", "EXPIREAT a -5"] {
+            bench.check_all(&[("SET a 1", "+OK"), (command, ":1"), ("EXISTS a", ":0")]);
+            assert_eq!(bench.effects(), ["set a 1", "delete a"], "{command}");
+        }
+        bench.check_all(&[
+            ("SET a 1", "+OK"),
+            ("EXPIRE a 9223372036854775807", "-ERR invalid expire time in 'expire' command"),
+            ("PEXPIRE a 9223372036854775807", "-ERR invalid expire time in 'pexpire' command"),
+            ("EXPIREAT a 9223372036854776", "-ERR invalid expire time in 'expireat' command"),
+            ("EXPIRE a x", "-ERR value is not an integer or out of range"),
+        ]);
+    }
+
+    #[test]
+    fn an_expired_key_is_gone_for_every_command() {
+        let mut bench = Bench::new();
+        bench.check("SET a 1 PX 100", "+OK");
+        bench.effects();
+        bench.now += 99;
+        bench.check("GET a", "1");
+        bench.now += 1;
+        bench.check_all(&[("GET a", "nil"), ("TTL a", ":-2"), ("DEL a", ":0")]);
+        assert_eq!(bench.effects(), ["delete a"]);
+        assert_eq!(bench.stats.expired_keys, 1);
+    }
+}
