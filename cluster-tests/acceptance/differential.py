@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Sends the same random commands to a redis-server and to this server, and compares the replies.
+
+usage: differential.py REDIS_PORT OUR_PORT [COMMANDS] [SEED]
+
+Both servers are flushed first. Commands come in RESP2 and in RESP3, right ones and wrong ones, on few keys, so that
+types collide and values grow. Replies of unordered kinds (SMEMBERS, HGETALL, KEYS, SCAN) are compared sorted; what is
+random or differs between Redis 7.0 and 7.2 by design is left out. Prints each difference with the last commands on its
+keys; exits with 1 if there was one.
+"""
+import random
+import socket
+import sys
+
+redis_port, our_port = int(sys.argv[1]), int(sys.argv[2])
+commands = int(sys.argv[3]) if len(sys.argv) > 3 else 20_000
+seed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+rng = random.Random(seed)
+UNORDERED = {"SMEMBERS", "HGETALL", "KEYS", "SCAN", "HKEYS", "HVALS"}
+
+
+class Connection:
+    def __init__(self, port, protocol):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.reader = self.socket.makefile("rb")
+        if protocol == 3:
+            self.call(["HELLO", "3"])
+
+    def call(self, words):
+        request = b"*%d\r\n" % len(words)
+        for word in words:
+            word = word if isinstance(word, bytes) else str(word).encode()
+            request += b"$%d\r\n%s\r\n" % (len(word), word)
+        self.socket.sendall(request)
+        return self.read()
+
+    def read(self):
+        line = self.reader.readline()
+        if not line.endswith(b"\r\n"):
+            raise OSError("closed")
+        kind, rest = line[:1].decode(), line[1:-2]
+        if kind in "$=!":
+            length = int(rest)
+            return (kind, None if length < 0 else self.reader.read(length + 2)[:-2])
+        if kind in "*~>":
+            return (kind, None if rest == b"-1" else [self.read() for _ in range(int(rest))])
+        if kind == "%":
+            return (kind, [[self.read(), self.read()] for _ in range(int(rest))])
+        return (kind, rest)
+
+
+KEYS = [f"k{n}" for n in range(12)]
+FIELDS = ["a", "b", "c", "", "field-" + "x" * 70, "1", "-5", "99999999999"]
+VALUES = ["", "0", "1", "-1", "10", "007", " 1", "1 ", "+1", "3.5", "1e3", "abc", "9223372036854775807", "-9223372036854775808",
+          "9223372036854775808", "inf", "-inf", "nan", "0x10", "hello world", "y" * 100, "z" * 3000, b"\x00\xff\r\n"]
+NUMBERS = ["0", "1", "-1", "2", "5", "-5", "100", "9223372036854775807", "-9223372036854775808", "abc", "", "1.5", " 3"]
+FLOATS = ["0", "1", "-1", "1.5", "0.1", "3.0e3", "-2.25", "1e-7", "1e20", "123456789.123", "inf", "-inf", "nan", "abc", "", "1e400"]
+TIMES = ["1000", "100", "-1", "0", "abc", "9223372036854775807", "9999999999", "50000"]
+
+
+def k():
+    return rng.choice(KEYS)
+
+
+def pick(*pools):
+    return rng.choice(rng.choice(pools))
+
+
+def several(make, low=1, high=4):
+    return [make() for _ in range(rng.randint(low, high))]
+
+
+def flags(*words):
+    return [word for word in words if rng.random() < 0.3]
+
+
+def pairs(first, second, high=3):
+    return [word for _ in range(rng.randint(1, high)) for word in (first(), second())]
+
+
+def f():
+    return pick(FIELDS, VALUES[:8])
+
+
+def v():
+    return pick(VALUES)
+
+
+def n():
+    return pick(NUMBERS)
+
+
+def d():
+    return pick(FLOATS)
+
+
+def set_options():
+    options = []
+    for option in flags("NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "FOO"):
+        options.append(rng.choice([option, option.lower()]))
+        if option in ("EX", "PX", "EXAT", "PXAT") and rng.random() < 0.95:
+            options.append(deadline(option))
+    return options
+
+
+def deadline(option):
+    if option == "EXAT":
+        return rng.choice(["4102444800", "-1", "0", "abc", "9223372036854775807"])
+    if option == "PXAT":
+        return rng.choice(["4102444800000", "-1", "0", "abc", "9223372036854775807"])
+    return rng.choice(TIMES)
+
+
+def expire(name):
+    at = {"EXPIREAT": "EXAT", "PEXPIREAT": "PXAT"}.get(name, "EX")
+    return [name, k(), deadline(at), *flags("NX", "XX", "GT", "LT")]
+
+
+def zrange():
+    by = rng.choice([[], [], ["BYSCORE"], ["BYLEX"]])
+    if by == ["BYLEX"]:
+        ends = [rng.choice(["-", "+", "[a", "(a", "[b", "(c", "a", "["]) for _ in range(2)]
+    elif by:
+        ends = [rng.choice(["-inf", "+inf", "0", "(1", "1.5", "(0.1", "abc", "100"]) for _ in range(2)]
+    else:
+        ends = [n(), n()]
+    limit = ["LIMIT", rng.choice(["0", "1", "-1", "x"]), rng.choice(["1", "2", "-1", "0"])] if rng.random() < 0.3 else []
+    return ["ZRANGE", k(), *ends, *by, *flags("REV"), *limit, *flags("WITHSCORES")]
+
+
+GENERATORS = [
+    lambda: ["SET", k(), v(), *set_options()],
+    lambda: ["SET", k(), v()],
+    lambda: ["GET", k()],
+    lambda: ["SETNX", k(), v()],
+    lambda: ["SETEX", k(), rng.choice(TIMES), v()],
+    lambda: ["PSETEX", k(), rng.choice(["100000", "0", "-1", "abc", "9223372036854775807"]), v()],
+    lambda: ["GETSET", k(), v()],
+    lambda: ["GETDEL", k()],
+    lambda: ["GETEX", k(), *set_options()],
+    lambda: ["MGET", *several(k)],
+    lambda: ["MSET", *pairs(k, v)],
+    lambda: ["MSETNX", *pairs(k, v)],
+    lambda: ["MSET", *several(k, 1, 5)],
+    lambda: ["APPEND", k(), v()],
+    lambda: ["STRLEN", k()],
+    lambda: [rng.choice(["INCR", "DECR"]), k()],
+    lambda: [rng.choice(["INCRBY", "DECRBY"]), k(), n()],
+    lambda: ["INCRBYFLOAT", k(), d()],
+    lambda: [rng.choice(["GETRANGE", "SUBSTR"]), k(), n(), n()],
+    lambda: ["SETRANGE", k(), rng.choice(["0", "3", "-1", "20", "abc", "536870912", "600000000"]), v()],
+    lambda: [rng.choice(["DEL", "UNLINK", "EXISTS", "TOUCH"]), *several(k)],
+    lambda: ["TYPE", k()],
+    lambda: [rng.choice(["RENAME", "RENAMENX"]), k(), k()],
+    lambda: ["COPY", k(), k(), *rng.choice([[], ["REPLACE"], ["DB", "0"], ["DB", "3"], ["DB", "99"], ["DB", "x"], ["FOO"]])],
+    lambda: expire(rng.choice(["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"])),
+    lambda: [rng.choice(["TTL", "EXPIRETIME", "PERSIST"]), k()],
+    lambda: ["KEYS", rng.choice(["*", "k*", "k[1-3]", "k?", "k[^1]", "nothing", "k\\1"])],
+    lambda: ["SCAN", "0", "COUNT", "1000", *rng.choice([[], ["TYPE", "string"], ["TYPE", "hash"], ["MATCH", "k1*"], ["COUNT", "0"], ["TYPE"]])],
+    lambda: ["DBSIZE"],
+    lambda: [rng.choice(["HSET", "HMSET"]), k(), *pairs(f, v)],
+    lambda: ["HSET", k(), *several(f, 1, 3)],
+    lambda: ["HGET", k(), f()],
+    lambda: ["HMGET", k(), *several(f)],
+    lambda: ["HGETALL", k()],
+    lambda: ["HDEL", k(), *several(f)],
+    lambda: ["HLEN", k()],
+    lambda: [rng.choice(["LPUSH", "RPUSH"]), k(), *several(v)],
+    lambda: [rng.choice(["LPOP", "RPOP"]), k(), *rng.choice([[], [], ["1"], ["0"], ["-1"], ["3"], ["abc"]])],
+    lambda: ["LRANGE", k(), n(), n()],
+    lambda: ["LLEN", k()],
+    lambda: ["SADD", k(), *several(f)],
+    lambda: ["SREM", k(), *several(f)],
+    lambda: ["SMEMBERS", k()],
+    lambda: ["SISMEMBER", k(), f()],
+    lambda: ["SCARD", k()],
+    lambda: ["ZADD", k(), *flags("NX", "XX", "GT", "LT", "CH", "INCR"), *pairs(d, f)],
+    lambda: ["ZADD", k(), *pairs(d, f)],
+    zrange,
+    zrange,
+    lambda: ["ZSCORE", k(), f()],
+    lambda: ["ZREM", k(), *several(f)],
+    lambda: ["ZCARD", k()],
+    lambda: ["SELECT", rng.choice(["0", "0", "99", "abc", "-1"])],
+    lambda: ["ECHO", v()],
+    lambda: ["PING", *several(v, 0, 2)],
+    lambda: [rng.choice(["FLUSHDB", "FLUSHALL"]), *rng.choice([[], ["ASYNC"], ["SYNC"], ["FOO"]])] if rng.random() < 0.03 else ["DBSIZE"],
+    lambda: [rng.choice(["NOSUCH", "GET", "CONFIG", "CLIENT", "SET"]), *several(v, 0, 3)],
+]
+
+
+def shape(name, reply):
+    kind, value = reply
+    if name in UNORDERED and isinstance(value, list):
+        if name == "HGETALL" and kind == "*":
+            value = sorted(zip(value[::2], value[1::2]), key=repr)
+        elif name == "SCAN" and len(value) == 2 and isinstance(value[1][1], list):
+            value = [value[0], sorted(value[1][1], key=repr)]
+        else:
+            value = sorted(value, key=repr)
+    return (kind, value)
+
+
+servers = {protocol: (Connection(redis_port, protocol), Connection(our_port, protocol)) for protocol in (2, 3)}
+for connection in servers[2]:
+    connection.call(["FLUSHALL"])
+history, differences = [], 0
+for number in range(commands):
+    words = rng.choice(GENERATORS)()
+    protocol = rng.choice([2, 3])
+    theirs, ours = (shape(words[0], connection.call(words)) for connection in servers[protocol])
+    history.append(words)
+    if theirs != ours:
+        differences += 1
+        print(f"\n#{number} RESP{protocol} {words!r:.300}\n  redis {theirs!r:.300}\n  ours  {ours!r:.300}")
+        touched = set(map(str, words[1:])) & set(KEYS)
+        for earlier in [line for line in history[:-1] if touched & set(map(str, line[1:]))][-4:]:
+            print(f"    before: {earlier!r:.200}")
+        if differences >= 25:
+            break
+        for connection in servers[2]:
+            connection.call(["FLUSHALL"])
+print(f"{number + 1} commands, seed {seed}: {differences} differences")
+sys.exit(bool(differences))
