@@ -115,11 +115,11 @@ pub(crate) fn run_keyspace(
 ) -> Handled {
     use KeyspaceCommand as C;
     match command {
-        C::DbSize => keyspace::dbsize(engine, cx, db, args, reply),
-        C::FlushAll => keyspace::flushall(engine, cx, db, args, reply),
+        C::DbSize => keyspace::dbsize(engine, db, reply),
+        C::FlushAll => keyspace::flushall(engine, cx, args, reply),
         C::FlushDb => keyspace::flushdb(engine, cx, db, args, reply),
         C::Keys => keyspace::keys(engine, cx, db, args, reply),
-        C::RandomKey => keyspace::randomkey(engine, cx, db, args, reply),
+        C::RandomKey => keyspace::randomkey(engine, cx, db, reply),
         C::Scan => keyspace::scan(engine, cx, db, args, reply),
     }
 }

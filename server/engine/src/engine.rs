@@ -15,8 +15,9 @@ use smallvec::SmallVec;
 
 use crate::command;
 use crate::context::Context;
+use crate::effect::Effect;
 use crate::store::database::Databases;
-use crate::store::locked::LockedSlots;
+use crate::store::locked::{Guard, LockedSlots};
 use crate::store::slot::{Gate, Place};
 
 /// How an engine is made.
@@ -163,19 +164,29 @@ impl Engine {
         })
     }
 
-    /// Removes the keys of one slot in a database; how many there were. Emits the slot's flush.
-    pub fn flush_slot(&self, cx: &mut Context<'_>, db: usize, slot: Slot) -> usize {
-        let Some(slots) = self.databases.existing(db) else { return 0 };
-        let mut guard = slots[slot.index()].lock();
-        let count = guard.len();
-        if count > 0 {
-            let old = guard.clear();
-            Place { db, slot }.emit(cx, crate::effect::Effect::FlushSlot);
-            // Freed without the lock.
-            drop(guard);
-            drop(old);
+    /// A slot's data, locked, unless its gate is shut or its database was never used.
+    pub(crate) fn open_slot(&self, db: usize, slot: Slot) -> Option<Guard<'_>> {
+        let guard = self.databases.existing(db)?[slot.index()].lock();
+        (guard.gate == Gate::Open).then_some(guard)
+    }
+
+    /// The open slots of a database one after the other, each locked while it is looked at.
+    pub(crate) fn slots(&self, db: usize) -> impl Iterator<Item = (Slot, Guard<'_>)> {
+        Slot::all().filter_map(move |slot| Some((slot, self.open_slot(db, slot)?)))
+    }
+
+    /// Removes all keys of a database but those in slots whose gate is shut.
+    pub(crate) fn flush(&self, cx: &mut Context<'_>, db: usize) {
+        for (slot, guard) in self.slots(db) {
+            flush_locked(cx, Place { db, slot }, guard);
         }
-        count
+    }
+
+    /// Removes all keys of one slot in a database, its gate open or shut; how many there were.
+    pub fn flush_slot(&self, cx: &mut Context<'_>, db: usize, slot: Slot) -> usize {
+        self.databases
+            .existing(db)
+            .map_or(0, |slots| flush_locked(cx, Place { db, slot }, slots[slot.index()].lock()))
     }
 
     /// Removes keys whose deadline has passed, at most about `budget` of them; how many it removed. If that reaches
@@ -194,4 +205,16 @@ impl Engine {
         }
         stats
     }
+}
+
+fn flush_locked(cx: &mut Context<'_>, place: Place, mut slot: Guard<'_>) -> usize {
+    let count = slot.len();
+    if count > 0 {
+        let table = slot.clear();
+        place.emit(cx, Effect::FlushSlot);
+        // The keys are freed without the lock.
+        drop(slot);
+        drop(table);
+    }
+    count
 }

@@ -1,67 +1,301 @@
-//! Commands on a whole database.
+//! Commands on a whole database: they go from slot to slot and lock one at a time.
+//!
+//! So they see each slot at a moment of its own. SCAN keeps what Redis promises: a key that is there from the first
+//! call to the last is returned at least once. Slots whose gate is shut are passed over: their keys are served
+//! elsewhere.
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
+use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 
-use super::CommandError;
+use super::args::{integer, is};
+use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::engine::Engine;
+use crate::glob;
+use crate::store::entry::Entry;
 
-pub(super) fn dbsize(
-    _engine: &Engine,
-    _cx: &mut Context<'_>,
-    _db: usize,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn flushall(
-    _engine: &Engine,
-    _cx: &mut Context<'_>,
-    _db: usize,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
+pub(super) fn dbsize(engine: &Engine, db: usize, reply: &mut ReplyWriter<'_>) -> Handled {
+    reply.count(engine.slots(db).map(|(_, slot)| slot.len()).sum());
+    Ok(())
 }
 
 pub(super) fn flushdb(
-    _engine: &Engine,
-    _cx: &mut Context<'_>,
-    _db: usize,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
+    engine: &Engine,
+    cx: &mut Context<'_>,
+    db: usize,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    flush_mode(args)?;
+    engine.flush(cx, db);
+    reply.ok();
+    Ok(())
+}
+
+pub(super) fn flushall(
+    engine: &Engine,
+    cx: &mut Context<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    flush_mode(args)?;
+    (0..engine.databases()).for_each(|db| engine.flush(cx, db));
+    reply.ok();
+    Ok(())
+}
+
+/// SYNC and ASYNC are one: no slot is locked while its keys are freed.
+fn flush_mode(args: Args<'_>) -> Handled {
+    let known = match args.len() {
+        1 => true,
+        2 => is(args.at(1), "SYNC") || is(args.at(1), "ASYNC"),
+        _ => false,
+    };
+    if known { Ok(()) } else { Err(CommandError::Syntax) }
 }
 
 pub(super) fn keys(
-    _engine: &Engine,
-    _cx: &mut Context<'_>,
-    _db: usize,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
+    engine: &Engine,
+    cx: &Context<'_>,
+    db: usize,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let pattern = args.at(1);
+    let mark = reply.deferred_array();
+    let mut found = 0;
+    for (_, slot) in engine.slots(db) {
+        for entry in slot.iter().filter(|entry| alive(entry, cx)) {
+            if glob::matches(pattern, entry.key()) {
+                reply.bulk(entry.key());
+                found += 1;
+            }
+        }
+    }
+    reply.finish_array(mark, found);
+    Ok(())
+}
+
+fn alive(entry: &Entry, cx: &Context<'_>) -> bool {
+    entry.deadline().is_none_or(|deadline| deadline > cx.now)
 }
 
 pub(super) fn randomkey(
-    _engine: &Engine,
-    _cx: &mut Context<'_>,
-    _db: usize,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
+    engine: &Engine,
+    cx: &mut Context<'_>,
+    db: usize,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    // Slots differ little in size, so a random slot and then a random key in it is nearly even. The walk goes on from
+    // there to the first slot that has a live key.
+    let start = cx.rng.below(usize::from(SLOT_COUNT));
+    let dice = cx.rng.next_u64();
+    for offset in 0..usize::from(SLOT_COUNT) {
+        let slot = slot_at((start + offset) % usize::from(SLOT_COUNT));
+        let Some(guard) = engine.open_slot(db, slot) else { continue };
+        if let Some(entry) = guard.random(dice, |entry| alive(entry, cx)) {
+            reply.bulk(entry.key());
+            return Ok(());
+        }
+    }
+    reply.null();
+    Ok(())
 }
 
+fn slot_at(number: usize) -> Slot {
+    u16::try_from(number).ok().and_then(Slot::new).expect("the number is below the count of slots")
+}
+
+/// Where a SCAN stands: a slot, and a cursor within its table. As text it is one number that is 0 at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cursor {
+    slot: usize,
+    bucket: u64,
+}
+
+impl Cursor {
+    const SLOT_BITS: u32 = SLOT_COUNT.trailing_zeros();
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?;
+        let number: u64 = text.parse().ok()?;
+        Some(Self {
+            slot: (number & (u64::from(SLOT_COUNT) - 1)) as usize,
+            bucket: number >> Self::SLOT_BITS,
+        })
+    }
+
+    fn number(self) -> u64 {
+        self.bucket << Self::SLOT_BITS | self.slot as u64
+    }
+}
+
+struct ScanOptions<'a> {
+    pattern: Option<&'a [u8]>,
+    kind: Option<&'a [u8]>,
+    count: usize,
+}
+
+impl<'a> ScanOptions<'a> {
+    fn parse(args: Args<'a>) -> Result<Self, CommandError> {
+        let mut options = Self { pattern: None, kind: None, count: 10 };
+        let mut words = args.iter();
+        while let Some(word) = words.next() {
+            let value = words.next().ok_or(CommandError::Syntax)?;
+            if is(word, "COUNT") {
+                let count = integer(value)?;
+                options.count = usize::try_from(count).ok().filter(|&n| n > 0).ok_or(CommandError::Syntax)?;
+            } else if is(word, "MATCH") {
+                options.pattern = Some(value).filter(|pattern| pattern != b"*");
+            } else if is(word, "TYPE") {
+                options.kind = Some(value);
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(options)
+    }
+
+    fn admit(&self, entry: &Entry) -> bool {
+        self.kind.is_none_or(|kind| is(kind, entry.kind().name()))
+            && self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key()))
+    }
+}
+
+/// How many slots without a key one SCAN may pass, per key it was asked for.
+const EMPTY_SLOTS_PER_KEY: usize = 100;
+
 pub(super) fn scan(
-    _engine: &Engine,
-    _cx: &mut Context<'_>,
-    _db: usize,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
+    engine: &Engine,
+    cx: &Context<'_>,
+    db: usize,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let mut cursor = Cursor::parse(args.at(1)).ok_or(CommandError::InvalidCursor)?;
+    let options = ScanOptions::parse(args.skip(2))?;
+    let mut keys = Vec::new();
+    let mut writer = ReplyWriter::new(&mut keys, reply.protocol());
+    let (mut visited, mut found) = (0, 0);
+    let mut slots_left = options.count.saturating_mul(EMPTY_SLOTS_PER_KEY);
+    while cursor.slot < usize::from(SLOT_COUNT) && visited < options.count && slots_left > 0 {
+        slots_left -= 1;
+        if let Some(slot) = engine.open_slot(db, slot_at(cursor.slot)) {
+            loop {
+                cursor.bucket = slot.scan(cursor.bucket, |entry| {
+                    visited += 1;
+                    if alive(entry, cx) && options.admit(entry) {
+                        writer.bulk(entry.key());
+                        found += 1;
+                    }
+                });
+                if cursor.bucket == 0 || visited >= options.count {
+                    break;
+                }
+            }
+        } else {
+            cursor.bucket = 0;
+        }
+        if cursor.bucket == 0 {
+            cursor.slot += 1;
+        }
+    }
+    if cursor.slot == usize::from(SLOT_COUNT) {
+        cursor = Cursor { slot: 0, bucket: 0 };
+    }
+    reply.array(2);
+    reply.bulk(itoa::Buffer::new().format(cursor.number()).as_bytes());
+    reply.array(found);
+    reply.raw(&keys);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Bench;
+
+    /// All keys a whole iteration returns, sorted, duplicates kept.
+    fn scan_all(bench: &mut Bench, options: &str) -> Vec<String> {
+        let mut keys = Vec::new();
+        let mut cursor = "0".to_owned();
+        loop {
+            let reply = bench.run(&format!("SCAN {cursor}{options}"));
+            let (next, rest) = reply[1..reply.len() - 1].split_once(' ').expect("a cursor and an array");
+            keys.extend(rest[1..rest.len() - 1].split_whitespace().map(str::to_owned));
+            if next == "0" {
+                break;
+            }
+            cursor = next.to_owned();
+        }
+        keys.sort();
+        keys
+    }
+
+    #[test]
+    fn counting_listing_and_flushing() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("DBSIZE", ":0"),
+            ("KEYS *", "[]"),
+            ("RANDOMKEY", "nil"),
+            ("MSET one 1 two 2 three 3", "+OK"),
+            ("DBSIZE", ":3"),
+            ("KEYS o*", "[one]"),
+            ("KEYS none", "[]"),
+            ("FLUSHDB SYNC", "+OK"),
+            ("DBSIZE", ":0"),
+            ("SET a 1", "+OK"),
+            ("RANDOMKEY", "a"),
+            ("FLUSHALL ASYNC", "+OK"),
+            ("GET a", "nil"),
+            ("FLUSHALL FOO", "-ERR syntax error"),
+            ("FLUSHDB SYNC SYNC", "-ERR syntax error"),
+        ]);
+        bench.db = 5;
+        bench.check_all(&[("SET a 1", "+OK"), ("DBSIZE", ":1")]);
+        bench.db = 0;
+        bench.check_all(&[("DBSIZE", ":0"), ("FLUSHDB", "+OK")]);
+        bench.db = 5;
+        bench.check_all(&[("DBSIZE", ":1"), ("FLUSHALL", "+OK"), ("DBSIZE", ":0")]);
+    }
+
+    #[test]
+    fn expired_keys_are_not_listed() {
+        let mut bench = Bench::new();
+        bench.check("SET a 1 PX 10", "+OK");
+        bench.now += 10;
+        bench.check_all(&[("KEYS *", "[]"), ("RANDOMKEY", "nil")]);
+        assert!(scan_all(&mut bench, "").is_empty());
+    }
+
+    #[test]
+    fn scanning_with_options() {
+        let mut bench = Bench::new();
+        let mut expected: Vec<String> = (0..100).map(|n| format!("key:{n}")).collect();
+        expected.sort();
+        for key in &expected {
+            bench.run(&format!("SET {key} x"));
+        }
+        assert_eq!(scan_all(&mut bench, ""), expected);
+        assert_eq!(scan_all(&mut bench, " COUNT 1"), expected);
+        assert_eq!(scan_all(&mut bench, " COUNT 100000"), expected);
+        assert_eq!(scan_all(&mut bench, " MATCH key:1? TYPE STRING").len(), 10);
+        assert!(scan_all(&mut bench, " TYPE hash").is_empty());
+        bench.check_all(&[
+            ("SCAN x", "-ERR invalid cursor"),
+            ("SCAN 0 COUNT 0", "-ERR syntax error"),
+            ("SCAN 0 COUNT x", "-ERR value is not an integer or out of range"),
+            ("SCAN 0 COUNT", "-ERR syntax error"),
+            ("SCAN 0 FOO 1", "-ERR syntax error"),
+        ]);
+        // A cursor that no SCAN gave is taken as it is.
+        assert!(bench.run("SCAN 18446744073709551615").starts_with('['));
+    }
+
+    #[test]
+    fn cursors_carry_their_slot() {
+        let cursor = Cursor { slot: 12_345, bucket: 77 };
+        assert_eq!(Cursor::parse(cursor.number().to_string().as_bytes()), Some(cursor));
+    }
 }

@@ -123,6 +123,16 @@ impl SlotData {
         self.table.iter()
     }
 
+    /// Shows the entries of the cursor's bucket; the next cursor, 0 after the last bucket.
+    pub(crate) fn scan(&self, cursor: u64, visit: impl FnMut(&Entry)) -> u64 {
+        self.table.scan(cursor, visit)
+    }
+
+    /// An entry that is `wanted`, chosen by the dice, if there is one.
+    pub(crate) fn random(&self, dice: u64, wanted: impl Fn(&Entry) -> bool) -> Option<&Entry> {
+        self.table.random(dice, wanted)
+    }
+
     /// Removes everything.
     pub(crate) fn clear(&mut self) -> Table {
         self.expiring = 0;

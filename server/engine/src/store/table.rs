@@ -35,4 +35,14 @@ impl Table {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().map(|(_, entry)| entry)
     }
+
+    pub(crate) fn scan(&self, _cursor: u64, visit: impl FnMut(&Entry)) -> u64 {
+        self.iter().for_each(visit);
+        0
+    }
+
+    pub(crate) fn random(&self, dice: u64, wanted: impl Fn(&Entry) -> bool) -> Option<&Entry> {
+        let start = (dice % (self.len().max(1) as u64)) as usize;
+        self.iter().skip(start).chain(self.iter().take(start)).find(|entry| wanted(entry))
+    }
 }
