@@ -17,15 +17,19 @@ mod hash;
 mod key_spec;
 mod list;
 mod lookup;
+mod markdown;
+pub mod reply;
 mod row;
 mod server;
 mod set;
 mod sorted_set;
 mod string;
+mod syntax;
 
 pub use flags::{Acl, Flags};
 pub use key_spec::{BeginSearch, FindKeys, KeyError, KeyFlags, KeyPositions, KeySpec, keys};
 pub use lookup::{commands, lookup};
+pub use markdown::markdown;
 
 /// Commands on keys of known slots: run by the engine under the locks of those slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -325,5 +329,67 @@ mod tests {
         let nodes = cluster.subcommand(b"Nodes").expect("a subcommand");
         assert_eq!((nodes.name, nodes.handler), ("nodes", Handler::Node(NodeCommand::ClusterNodes)));
         assert!(cluster.subcommand(b"node").is_none());
+    }
+
+    /// Every row, subcommands included, with its container's name.
+    fn rows() -> Vec<(&'static CommandSpec, Option<&'static str>)> {
+        let subs =
+            commands().iter().flat_map(|spec| spec.subcommands.iter().map(|sub| (sub, Some(spec.name))));
+        commands().iter().map(|spec| (spec, None)).chain(subs).collect()
+    }
+
+    #[test]
+    fn every_handler_has_one_row() {
+        let handlers: Vec<_> = rows().into_iter().map(|(spec, _)| spec.handler).collect();
+        let (mut data, mut keyspace, mut node) = (Vec::new(), Vec::new(), Vec::new());
+        for handler in handlers {
+            match handler {
+                Handler::Data(command) => data.push(command as usize),
+                Handler::Keyspace(command) => keyspace.push(command as usize),
+                Handler::Node(command) => node.push(command as usize),
+                Handler::Container => {}
+            }
+        }
+        let ends =
+            [DataCommand::ZScore as usize, KeyspaceCommand::Scan as usize, NodeCommand::ReadWrite as usize];
+        for (mut found, last) in [data, keyspace, node].into_iter().zip(ends) {
+            found.sort_unstable();
+            assert_eq!(found, (0..=last).collect::<Vec<_>>(), "a command without a row, or with two");
+        }
+    }
+
+    #[test]
+    fn flags_and_key_specifications_agree() {
+        for (spec, _) in rows() {
+            let writes = spec.flags.contains(Flags::WRITE);
+            assert!(
+                !(writes && spec.flags.contains(Flags::READONLY)),
+                "{}: reads only and writes",
+                spec.name
+            );
+            let only_reads = spec.keys.iter().all(|key| key.flags.contains(KeyFlags::RO));
+            assert!(spec.keys.is_empty() || only_reads != writes, "{}: its keys say otherwise", spec.name);
+            let told = |key: &KeySpec| matches!(key.begin, BeginSearch::Index(index) if index > 0);
+            assert!(spec.keys.iter().all(told) || spec.flags.contains(Flags::MOVABLEKEYS), "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn every_row_is_filled_in() {
+        for (spec, container) in rows() {
+            let name = spec.name;
+            assert!(!spec.summary.is_empty() && spec.summary.ends_with('.'), "{name}");
+            assert!(!spec.complexity.is_empty() && spec.since.split('.').count() == 3, "{name}");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{name}");
+            let least = if container.is_some() { 2 } else { 1 };
+            assert!(spec.arity.unsigned_abs() >= least, "{name}");
+            assert_eq!(
+                spec.handler == Handler::Container,
+                spec.syntax.is_empty() && spec.arity == -2,
+                "{name}"
+            );
+            assert!(spec.subcommands.is_sorted_by(|a, b| a.name < b.name), "{name}");
+            assert!(spec.subcommands.is_empty() || spec.subcommand(b"help").is_some(), "{name} has no HELP");
+        }
     }
 }

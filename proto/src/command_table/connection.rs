@@ -101,7 +101,7 @@ const CLIENT_SUBCOMMANDS: &[CommandSpec] = &[
         .acl(Acl::CONNECTION)
         .since("2.4.0")
         .cost("O(N), N the number of connections")
-        .syntax("<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] [[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] ...]>>")
+        .syntax("<ip:port | [ID client-id] [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>]>")
         .about("Closes connections, chosen by address or by filters."),
     node("list", NodeCommand::ClientList, -2)
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])

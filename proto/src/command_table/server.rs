@@ -104,14 +104,14 @@ const COMMAND_SUBCOMMANDS: &[CommandSpec] = &[
         .tips(&["nondeterministic_output_order"])
         .syntax("[command-name [command-name ...]]")
         .about("Returns documentation of commands."),
-    node("getkeys", NodeCommand::CommandGetKeys, -4)
+    node("getkeys", NodeCommand::CommandGetKeys, -3)
         .flags(&[LOADING, STALE])
         .acl(Acl::CONNECTION)
         .since("2.8.13")
         .cost("O(N), N the number of arguments")
         .syntax("command [arg [arg ...]]")
         .about("Returns the keys among a command's arguments."),
-    node("getkeysandflags", NodeCommand::CommandGetKeysAndFlags, -4)
+    node("getkeysandflags", NodeCommand::CommandGetKeysAndFlags, -3)
         .flags(&[LOADING, STALE])
         .acl(Acl::CONNECTION)
         .since("7.0.0")
