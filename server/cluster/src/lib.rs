@@ -6,5 +6,6 @@
 //! [`routing`] answers a command's question; [`views`] draws the topology as Redis's CLUSTER commands show it.
 
 pub mod metadata;
+pub mod ring;
 pub mod routing;
 pub mod topology;

@@ -12,6 +12,7 @@ use nuthatch_proto::slot::Slot;
 use super::super::shard::Shard;
 use super::super::slots::{NOBODY, SlotRange};
 use super::super::{Rejected, Topology};
+use crate::ring;
 
 impl Topology {
     pub(super) fn add_slots(
@@ -60,7 +61,14 @@ impl Topology {
         Ok(())
     }
 
-    pub(super) fn assign_by_ring(&mut self, _index: LogIndex) -> Result<(), Rejected> {
+    pub(super) fn assign_by_ring(&mut self, index: LogIndex) -> Result<(), Rejected> {
+        let members: Vec<ring::Member> =
+            self.shards.iter().map(|shard| ring::Member::new(shard.id)).collect();
+        let plan = ring::fill(&members, |slot| self.owner(slot).map(|shard| shard.id));
+        for step in plan.moves {
+            self.give(step.slots.slots(), step.to);
+            self.stamp(index, [step.to]);
+        }
         Ok(())
     }
 
