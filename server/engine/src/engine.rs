@@ -19,6 +19,7 @@ use crate::effect::Effect;
 use crate::store::database::Databases;
 use crate::store::locked::{Guard, LockedSlots};
 use crate::store::slot::{Gate, Place};
+use crate::value::Limits;
 
 /// How an engine is made.
 #[derive(Debug, Clone, Copy)]
@@ -54,13 +55,16 @@ pub struct Engine {
     hash: KeyHash,
 }
 
-/// The keyed hash of the slots' tables.
-pub(crate) struct KeyHash(FixedState);
+/// The keyed hash of the slots' tables, and the limits of the collections in them, which bring the same seed.
+pub(crate) struct KeyHash {
+    state: FixedState,
+    pub(crate) limits: Limits,
+}
 
 impl KeyHash {
     #[inline]
     pub(crate) fn of(&self, key: &[u8]) -> u64 {
-        let mut hasher = self.0.build_hasher();
+        let mut hasher = self.state.build_hasher();
         hasher.write(key);
         hasher.finish()
     }
@@ -71,7 +75,10 @@ impl Engine {
     pub fn new(options: EngineOptions) -> Self {
         Self {
             databases: Databases::new(options.databases),
-            hash: KeyHash(FixedState::with_seed(options.hash_seed)),
+            hash: KeyHash {
+                state: FixedState::with_seed(options.hash_seed),
+                limits: Limits { hash_seed: options.hash_seed, ..Limits::default() },
+            },
         }
     }
 

@@ -1,18 +1,41 @@
 //! The types a key can hold: the collections, and the names Redis has for them.
 //!
 //! Strings live inside their entry (`store/entry.rs`); everything else is an [`Object`], kept in the entry by value, so
-//! each collection should be small itself (two or three words) and put its bulk behind a pointer. An empty collection
-//! does not exist: the store removes a key whose object became empty, in one place.
+//! each collection is a few words itself and puts its bulk behind a pointer. An empty collection does not exist: the
+//! store removes a key whose object became empty, in one place.
+//!
+//! The collections are pure data structures, without keys, deadlines or locks. Each is compact while it is small and
+//! changes its form when it outgrows [`Limits`], which are Redis's:
+//!
+//! | type | small | large |
+//! |---|---|---|
+//! | [`Hash`] | packed items | a table over an arena |
+//! | [`List`] | one packed chunk | a row of chunks |
+//! | [`Set`] | sorted integers, packed items | a table over an arena |
+//! | [`SortedSet`] | packed items in order | a table over an arena, a counted B+tree |
+//!
+//! Elements come out as [`Item`]s, borrowed, integers perhaps still as integers.
+//!
+//! **Freeing.** Dropping a value costs time in its [`Object::free_effort`], the number of its allocations: a kilobyte
+//! and more each when it is large, so a million members are a few thousand. All types are `Send`: whoever unlinks one
+//! of great effort may hand it to another thread to drop, outside the slot's lock.
 
+mod arena;
 mod hash;
+mod item;
+mod limits;
 mod list;
+mod packed;
 mod set;
 mod sorted_set;
+mod table;
 
 pub use hash::Hash;
+pub use item::{IntegerText, Item};
+pub use limits::Limits;
 pub use list::List;
 pub use set::Set;
-pub use sorted_set::SortedSet;
+pub use sorted_set::{LexBound, LexRange, ScoreBound, ScoreRange, SortedSet, Upserted};
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +89,36 @@ impl Object {
             Self::List(list) => list.len(),
             Self::Set(set) => set.len(),
             Self::SortedSet(set) => set.len(),
+        }
+    }
+
+    /// What OBJECT ENCODING calls its present form.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::Hash(hash) => hash.encoding(),
+            Self::List(list) => list.encoding(),
+            Self::Set(set) => set.encoding(),
+            Self::SortedSet(set) => set.encoding(),
+        }
+    }
+
+    /// The heap memory it holds, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Hash(hash) => hash.memory_bytes(),
+            Self::List(list) => list.memory_bytes(),
+            Self::Set(set) => set.memory_bytes(),
+            Self::SortedSet(set) => set.memory_bytes(),
+        }
+    }
+
+    /// How many allocations dropping it frees.
+    pub fn free_effort(&self) -> usize {
+        match self {
+            Self::Hash(hash) => hash.free_effort(),
+            Self::List(list) => list.free_effort(),
+            Self::Set(set) => set.free_effort(),
+            Self::SortedSet(set) => set.free_effort(),
         }
     }
 

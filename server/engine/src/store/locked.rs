@@ -17,7 +17,7 @@ use crate::command::CommandError;
 use crate::context::Context;
 use crate::effect::Effect;
 use crate::engine::{Engine, KeyHash};
-use crate::value::{Collection, Kind};
+use crate::value::{Collection, Kind, Limits};
 
 pub(crate) type Guard<'a> = MutexGuard<'a, SlotData>;
 
@@ -50,9 +50,16 @@ pub(crate) enum NewDeadline {
 pub(crate) struct Emitter<'a, 'c> {
     cx: &'a Context<'c>,
     place: Place,
+    limits: &'a Limits,
 }
 
 impl Emitter<'_, '_> {
+    /// Until when collections stay compact.
+    #[inline]
+    pub(crate) fn limits(&self) -> &Limits {
+        self.limits
+    }
+
     /// Tells of one change.
     #[inline]
     pub(crate) fn emit(&self, effect: Effect<'_>) {
@@ -182,12 +189,12 @@ impl<'a> LockedSlots<'a> {
         key: &[u8],
         change: impl FnOnce(&mut C, &Emitter<'_, '_>) -> R,
     ) -> Result<Option<R>, CommandError> {
-        let hash = self.hash.of(key);
+        let (hash, limits) = (self.hash.of(key), &self.hash.limits);
         let (place, slot) = self.at(self.db, key);
         let Some(entry) = slot.live(cx, place, hash, key) else { return Ok(None) };
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
-        let result = change(collection, &Emitter { cx, place });
+        let result = change(collection, &Emitter { cx, place, limits });
         if object.is_empty() {
             slot.remove(hash, key);
         }
@@ -201,11 +208,11 @@ impl<'a> LockedSlots<'a> {
         key: &[u8],
         change: impl FnOnce(&mut C, &Emitter<'_, '_>) -> R,
     ) -> Result<R, CommandError> {
-        let hash = self.hash.of(key);
+        let (hash, limits) = (self.hash.of(key), &self.hash.limits);
         let (place, slot) = self.at(self.db, key);
         let Some(entry) = slot.live(cx, place, hash, key) else {
             let mut collection = C::default();
-            let result = change(&mut collection, &Emitter { cx, place });
+            let result = change(&mut collection, &Emitter { cx, place, limits });
             let object = collection.into_object();
             if !object.is_empty() {
                 slot.insert(hash, Entry::object(key, object, None));
@@ -214,7 +221,7 @@ impl<'a> LockedSlots<'a> {
         };
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
-        let result = change(collection, &Emitter { cx, place });
+        let result = change(collection, &Emitter { cx, place, limits });
         if object.is_empty() {
             slot.remove(hash, key);
         }
