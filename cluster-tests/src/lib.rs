@@ -1,1 +1,5 @@
-//! Cluster tests of Nuthatch.
+//! Anything with more than one node, and the rules of the house.
+//!
+//! Nobody depends on this crate. [`tidy`] holds the rules that `tests/tidy.rs` runs over the repository.
+
+pub mod tidy;
