@@ -12,6 +12,7 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::entry::{Entry, ValueRef};
+pub(crate) use super::slot::NewDeadline;
 use super::slot::{Place, SlotData};
 use crate::command::CommandError;
 use crate::context::Context;
@@ -33,17 +34,6 @@ enum Held<'a> {
     One(Slot, Guard<'a>),
     /// In ascending order of place.
     Many(SmallVec<[(Place, Guard<'a>); 4]>),
-}
-
-/// What becomes of a key's deadline when a string is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NewDeadline {
-    /// It has none afterwards.
-    Clear,
-    /// It keeps the one it has.
-    Keep,
-    /// It expires then.
-    At(Timestamp),
 }
 
 /// Tells the sink of the changes a handler makes to one collection.
@@ -83,8 +73,9 @@ impl StringMut<'_> {
     /// Replaces the string; it keeps its deadline.
     #[inline]
     pub(crate) fn replace(&mut self, cx: &Context<'_>, value: &[u8]) {
-        self.entry.set_string(value);
-        self.place.emit(cx, Effect::Set { key: self.key, value, deadline: self.entry.deadline() });
+        let deadline = self.entry.deadline();
+        self.entry.set_string(value, deadline);
+        self.place.emit(cx, Effect::Set { key: self.key, value, deadline });
     }
 
     /// Writes over a part of the string, which grows as needed, with zeros before `offset`.
@@ -239,29 +230,7 @@ impl<'a> LockedSlots<'a> {
     ) {
         let hash = self.hash.of(key);
         let (place, slot) = self.at(self.db, key);
-        let deadline = match slot.live(cx, place, hash, key) {
-            None => {
-                let deadline = match deadline {
-                    NewDeadline::Clear | NewDeadline::Keep => None,
-                    NewDeadline::At(time) => Some(time),
-                };
-                slot.insert(hash, Entry::string(key, value, deadline));
-                deadline
-            }
-            Some(entry) => {
-                let before = entry.deadline();
-                entry.set_string(value);
-                let deadline = match deadline {
-                    NewDeadline::Clear => None,
-                    NewDeadline::Keep => before,
-                    NewDeadline::At(time) => Some(time),
-                };
-                if deadline != before {
-                    slot.set_deadline(hash, key, deadline);
-                }
-                deadline
-            }
-        };
+        let deadline = slot.set_string(cx, place, hash, key, value, deadline);
         place.emit(cx, Effect::Set { key, value, deadline });
     }
 

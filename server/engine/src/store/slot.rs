@@ -64,6 +64,17 @@ impl Place {
     }
 }
 
+/// What becomes of a key's deadline when a string is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NewDeadline {
+    /// It has none afterwards.
+    Clear,
+    /// It keeps the one it has.
+    Keep,
+    /// It expires then.
+    At(Timestamp),
+}
+
 impl SlotData {
     pub(crate) fn len(&self) -> usize {
         self.table.len()
@@ -95,6 +106,39 @@ impl SlotData {
         self.remove(hash, key);
         cx.stats.expired_keys += 1;
         at.emit(cx, Effect::Delete { key });
+    }
+
+    /// Stores a string, whatever was there before; its deadline afterwards.
+    #[inline]
+    pub(crate) fn set_string(
+        &mut self,
+        cx: &mut Context<'_>,
+        at: Place,
+        hash: u64,
+        key: &[u8],
+        value: &[u8],
+        deadline: NewDeadline,
+    ) -> Option<Timestamp> {
+        let Some(entry) = self.live(cx, at, hash, key) else {
+            let deadline = match deadline {
+                NewDeadline::Clear | NewDeadline::Keep => None,
+                NewDeadline::At(time) => Some(time),
+            };
+            self.insert(hash, Entry::string(key, value, deadline));
+            return deadline;
+        };
+        let before = entry.deadline();
+        let after = match deadline {
+            NewDeadline::Clear => None,
+            NewDeadline::Keep => before,
+            NewDeadline::At(time) => Some(time),
+        };
+        entry.set_string(value, after);
+        if before != after {
+            self.expiring -= u32::from(before.is_some());
+            self.expiring += u32::from(after.is_some());
+        }
+        after
     }
 
     /// Adds an entry whose key is not in the slot.
