@@ -12,7 +12,6 @@ mod context;
 pub mod effect;
 mod engine;
 mod expiry;
-mod glob;
 mod store;
 pub mod value;
 

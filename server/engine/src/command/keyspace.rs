@@ -4,6 +4,7 @@
 //! call to the last is returned at least once. Slots whose gate is shut are passed over: their keys are served
 //! elsewhere.
 
+use nuthatch_proto::glob::{self, Case};
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 
@@ -11,7 +12,6 @@ use super::args::{integer, is};
 use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::engine::Engine;
-use crate::glob;
 use crate::store::entry::Entry;
 
 pub(super) fn dbsize(engine: &Engine, db: usize, reply: &mut ReplyWriter<'_>) -> Handled {
@@ -66,7 +66,7 @@ pub(super) fn keys(
     let mut found = 0;
     for (_, slot) in engine.slots(db) {
         for entry in slot.iter().filter(|entry| alive(entry, cx)) {
-            if glob::matches(pattern, entry.key()) {
+            if glob::matches(pattern, entry.key(), Case::Sensitive) {
                 reply.bulk(entry.key());
                 found += 1;
             }
@@ -158,7 +158,7 @@ impl<'a> ScanOptions<'a> {
 
     fn admit(&self, entry: &Entry) -> bool {
         self.kind.is_none_or(|kind| is(kind, entry.kind().name()))
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key()))
+            && self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), Case::Sensitive))
     }
 }
 
