@@ -5,9 +5,11 @@
 //! rather than its data. A decision that can be tested without a socket belongs further in.
 
 mod clock;
+pub mod driver;
 mod net;
 pub mod node;
 pub mod raft_log;
+pub mod rpc;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -3,23 +3,27 @@
 //! What it is not: it does not know what an entry, a hard state or a topology means; the cluster crate encodes them and
 //! this file keeps the bytes. Keys and values of clients are never here.
 //!
-//! The idea: one Raft `Ready` is one transaction. Entries, hard state, snapshot and the applied topology become durable
-//! together or not at all, so no order of writes can be got wrong and recovery is nothing but reading. Changing from
-//! one metadata group to another replaces everything but the node's identity, in one transaction as well.
+//! The idea: one round of the metadata machine is one transaction. Entries, hard state, snapshot and the applied topology
+//! become durable together or not at all, so no order of writes can be got wrong and recovery is nothing but reading.
+//! Changing from one metadata group to another replaces all of it, in one transaction as well.
 //!
 //! Invariants:
-//! - a method that returned `Ok` has been synced to the disk;
+//! - a method that returned `Ok` has been synced to the disk, unless the batch said that it need not be;
 //! - after an error nothing more may be sent or answered on the strength of what was to be written: the caller stops
 //!   the node, because a second attempt after a failed fsync can succeed without the data being there;
-//! - the file is locked while it is open, so two processes never share an identity;
-//! - appending entries removes the old ones from the first new index on (a conflicting suffix never survives).
+//! - the file is locked while it is open, so two processes never share an identity.
 //!
-//! Neighbours: `driver/metadata` is the only writer.
+//! Neighbours: `driver/metadata` is the only writer; the batches and their bytes are those of the cluster crate's
+//! `metadata::record`.
 
 use std::path::{Path, PathBuf};
 
-use nuthatch_proto::ids::NodeId;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use nuthatch_cluster::metadata::{PersistBatch, Restored, ValueKey};
+use nuthatch_cluster::topology::{Address, GroupId, Joiner, ProcessId, RaftId, StorageId, Topology};
+use nuthatch_proto::ids::{NodeId, ShardId};
+use redb::{
+    Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
+};
 
 /// The file's name inside the node's directory.
 pub const FILE_NAME: &str = "metadata.redb";
@@ -30,18 +34,15 @@ const FORMAT: u64 = 1;
 /// The topology and a few log entries are all there is to read: redb's default of 1 GiB is for databases.
 const CACHE_BYTES: usize = 1024 * 1024;
 
+/// The node's own values, and under the names of [`ValueKey`] those of the metadata machine.
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
 const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
 
 const KEY_FORMAT: &str = "format";
 const KEY_NODE: &str = "node_id";
 const KEY_STORAGE: &str = "storage_id";
-const KEY_GROUP: &str = "group_id";
-const KEY_RAFT_ID: &str = "raft_id";
-const KEY_HARD_STATE: &str = "hard_state";
-const KEY_SNAPSHOT: &str = "snapshot";
-const KEY_APPLIED: &str = "applied";
-const KEY_TOPOLOGY: &str = "topology";
+const KEY_SHARD: &str = "shard_id";
+const KEY_FOLLOWED: &str = "followed_topology";
 const KEY_PENDING_JOIN: &str = "pending_join";
 
 /// Why the metadata file cannot be used. The text names the file.
@@ -80,59 +81,29 @@ pub enum RaftLogError {
     },
 }
 
-/// Who this node is, and in which group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+/// Who this node is, whatever group it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeIdentity {
     /// Drawn when the directory was made, or by `CLUSTER RESET HARD`.
     pub node: NodeId,
-    /// Drawn when the directory was made and never changed: the same node id on another disk is another node.
-    pub storage: [u8; 16],
-    /// The metadata group that the node belongs to.
-    pub group: [u8; 16],
-    /// The node's id in that Raft group; 0 is none.
-    pub raft_id: u64,
+    /// Drawn when the directory was made, or by any `CLUSTER RESET`: the same node id without what its Raft member
+    /// promised is another member.
+    pub storage: StorageId,
+    /// The shard that the node brings along when it joins.
+    pub shard: ShardId,
 }
 
 /// Everything that the file holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     /// Who this node is.
-    pub identity: Identity,
-    /// The Raft hard state; empty if none was written.
-    pub hard_state: Vec<u8>,
-    /// The Raft snapshot that the log begins after; empty if none was written.
-    pub snapshot: Vec<u8>,
-    /// The log after the snapshot: index and record, in order.
-    pub entries: Vec<(u64, Vec<u8>)>,
-    /// The log index up to which `topology` has been brought; 0 if none was written.
-    pub applied: u64,
-    /// The topology at that index; empty if none was written.
-    pub topology: Vec<u8>,
+    pub identity: NodeIdentity,
+    /// What the metadata machine goes on from.
+    pub machine: Restored,
+    /// The last topology that another member sent.
+    pub followed: Option<Topology>,
     /// The address of the group that the node was about to join when it stopped.
     pub pending_join: Option<String>,
-}
-
-/// What one transaction changes; what is `None` or empty stays as it is.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Update {
-    /// Records to append: index and bytes, without gaps. Older ones from the first index on are removed.
-    pub entries: Vec<(u64, Vec<u8>)>,
-    /// The Raft hard state.
-    pub hard_state: Option<Vec<u8>>,
-    /// The Raft snapshot.
-    pub snapshot: Option<Vec<u8>>,
-    /// Remove the entries up to this index, itself included: the snapshot covers them.
-    pub compact_through: Option<u64>,
-    /// The applied index and the topology at it.
-    pub applied: Option<(u64, Vec<u8>)>,
-}
-
-impl Update {
-    /// True when there is nothing to write, and so nothing to sync.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// The open file.
@@ -155,7 +126,7 @@ impl RaftLog {
         }
     }
 
-    /// Reads everything. `None`: the file is new, and [`RaftLog::replace`] makes the node's identity.
+    /// Reads everything. `None`: the file is new, and [`RaftLog::found`] makes the node's identity.
     ///
     /// # Errors
     /// If the file cannot be read, or does not hold what this program writes.
@@ -169,75 +140,105 @@ impl RaftLog {
         let read = |key: &str| -> Result<Option<Vec<u8>>, RaftLogError> {
             Ok(values.get(key).map_err(|e| self.fault(e))?.map(|bytes| bytes.value().to_vec()))
         };
-        let format = self.number(KEY_FORMAT, read(KEY_FORMAT)?)?;
+        let format = u64::from_be_bytes(self.array(KEY_FORMAT, read(KEY_FORMAT)?)?);
         if format > FORMAT {
             return Err(RaftLogError::TooNew { path: self.path.clone(), found: format });
         }
-        let identity = Identity {
+        let identity = NodeIdentity {
             node: NodeId(self.array(KEY_NODE, read(KEY_NODE)?)?),
-            storage: self.array(KEY_STORAGE, read(KEY_STORAGE)?)?,
-            group: self.array(KEY_GROUP, read(KEY_GROUP)?)?,
-            raft_id: self.number(KEY_RAFT_ID, read(KEY_RAFT_ID)?)?,
+            storage: StorageId(self.array(KEY_STORAGE, read(KEY_STORAGE)?)?),
+            shard: ShardId(self.array(KEY_SHARD, read(KEY_SHARD)?)?),
         };
-        let applied = read(KEY_APPLIED)?.map_or(Ok(0), |bytes| self.number(KEY_APPLIED, Some(bytes)))?;
-        let pending_join = read(KEY_PENDING_JOIN)?
-            .map(|bytes| String::from_utf8(bytes).map_err(|_| self.damaged(KEY_PENDING_JOIN)))
-            .transpose()?;
+        let mut of_machine = Vec::new();
+        for key in ValueKey::ALL {
+            of_machine.push((key, read(key.name())?));
+        }
+        let value =
+            |wanted| of_machine.iter().find(|(key, _)| *key == wanted).and_then(|(_, value)| value.clone());
+        let machine = Restored::read(value, self.entries(&transaction)?);
+        let machine = machine.map_err(|error| self.damaged(&error.to_string()))?;
+        let followed = read(KEY_FOLLOWED)?.map(|bytes| Topology::decode(&bytes)).transpose();
+        let pending_join = read(KEY_PENDING_JOIN)?.map(String::from_utf8).transpose();
         Ok(Some(Stored {
             identity,
-            hard_state: read(KEY_HARD_STATE)?.unwrap_or_default(),
-            snapshot: read(KEY_SNAPSHOT)?.unwrap_or_default(),
-            entries: self.entries(&transaction)?,
-            applied,
-            topology: read(KEY_TOPOLOGY)?.unwrap_or_default(),
-            pending_join,
+            machine: machine.ok_or_else(|| self.damaged("the metadata group's identity is missing"))?,
+            followed: followed.map_err(|error| self.damaged(&format!("{KEY_FOLLOWED}: {error}")))?,
+            pending_join: pending_join.map_err(|_| self.damaged(KEY_PENDING_JOIN))?,
         }))
     }
 
-    fn entries(&self, transaction: &redb::ReadTransaction) -> Result<Vec<(u64, Vec<u8>)>, RaftLogError> {
+    fn entries(&self, transaction: &ReadTransaction) -> Result<Vec<(u64, Vec<u8>)>, RaftLogError> {
         let table = transaction.open_table(ENTRIES).map_err(|e| self.fault(e))?;
-        let mut entries: Vec<(u64, Vec<u8>)> = Vec::new();
-        for row in table.iter().map_err(|e| self.fault(e))? {
-            let (index, record) = row.map_err(|e| self.fault(e))?;
-            let index = index.value();
-            if entries.last().is_some_and(|(last, _)| last + 1 != index) {
-                return Err(self.damaged("a gap in the log"));
-            }
-            entries.push((index, record.value().to_vec()));
-        }
-        Ok(entries)
+        let rows = table.iter().map_err(|e| self.fault(e))?;
+        let record = |row: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, &[u8]>), _>| {
+            row.map(|(index, bytes)| (index.value(), bytes.value().to_vec())).map_err(|e| self.fault(e))
+        };
+        rows.map(record).collect()
     }
 
-    /// Writes one `Ready`.
+    /// Writes one round of the metadata machine.
     ///
     /// # Errors
     /// If it is not certainly on the disk: the node must stop.
-    pub fn write(&self, update: &Update) -> Result<(), RaftLogError> {
-        if update.is_empty() {
+    pub fn write(&self, batch: &PersistBatch) -> Result<(), RaftLogError> {
+        if batch.is_empty() {
             return Ok(());
         }
-        self.transact(|transaction| put_update(transaction, update))
+        let durability = if batch.must_sync { Durability::Immediate } else { Durability::None };
+        self.transact(durability, |transaction| put_batch(transaction, batch))
     }
 
-    /// Begins anew, in a group: forgets the log, the hard state, the topology and any pending join.
+    /// Makes this the directory of that node, alone in a new group. Whatever was there is gone.
     ///
     /// # Errors
     /// If it is not certainly on the disk: the node must stop.
-    pub fn replace(&self, identity: &Identity, update: &Update) -> Result<(), RaftLogError> {
-        self.transact(|transaction| {
+    pub fn found(
+        &self,
+        identity: &NodeIdentity,
+        process: ProcessId,
+        group: GroupId,
+        address: Address,
+    ) -> Result<(), RaftLogError> {
+        let &NodeIdentity { node, storage, shard } = identity;
+        let founder = Joiner { id: node, shard, storage, process, address, slots: Vec::new() };
+        let batch = PersistBatch::found(group, founder);
+        self.transact(Durability::Immediate, |transaction| {
             {
                 let mut values = transaction.open_table(VALUES)?;
-                for key in [KEY_HARD_STATE, KEY_SNAPSHOT, KEY_APPLIED, KEY_TOPOLOGY, KEY_PENDING_JOIN] {
-                    values.remove(key)?;
-                }
+                values.remove(KEY_FOLLOWED)?;
+                values.remove(KEY_PENDING_JOIN)?;
                 values.insert(KEY_FORMAT, FORMAT.to_be_bytes().as_slice())?;
-                values.insert(KEY_NODE, identity.node.0.as_slice())?;
-                values.insert(KEY_STORAGE, identity.storage.as_slice())?;
-                values.insert(KEY_GROUP, identity.group.as_slice())?;
-                values.insert(KEY_RAFT_ID, identity.raft_id.to_be_bytes().as_slice())?;
-                transaction.open_table(ENTRIES)?.retain(|_, _| false)?;
+                values.insert(KEY_NODE, node.0.as_slice())?;
+                values.insert(KEY_STORAGE, storage.0.as_slice())?;
+                values.insert(KEY_SHARD, shard.0.as_slice())?;
             }
-            put_update(transaction, update)
+            put_batch(transaction, &batch)
+        })
+    }
+
+    /// Gives up the group that the node was alone in: it has become a member of the one with that topology.
+    ///
+    /// # Errors
+    /// If it is not certainly on the disk: the node must stop.
+    pub fn join(&self, group: GroupId, id: RaftId, topology: &Topology) -> Result<(), RaftLogError> {
+        self.transact(Durability::Immediate, |transaction| {
+            {
+                let mut values = transaction.open_table(VALUES)?;
+                values.remove(KEY_PENDING_JOIN)?;
+                values.insert(KEY_FOLLOWED, topology.encode().as_slice())?;
+            }
+            put_batch(transaction, &PersistBatch::join(group, id))
+        })
+    }
+
+    /// Remembers a topology that another member sent, so that a restart knows whom to ask.
+    ///
+    /// # Errors
+    /// If it is not certainly on the disk: the node must stop.
+    pub fn set_followed(&self, topology: &Topology) -> Result<(), RaftLogError> {
+        self.transact(Durability::Immediate, |transaction| {
+            transaction.open_table(VALUES)?.insert(KEY_FOLLOWED, topology.encode().as_slice())?;
+            Ok(())
         })
     }
 
@@ -246,7 +247,7 @@ impl RaftLog {
     /// # Errors
     /// If it is not certainly on the disk: the node must stop.
     pub fn set_pending_join(&self, address: Option<&str>) -> Result<(), RaftLogError> {
-        self.transact(|transaction| {
+        self.transact(Durability::Immediate, |transaction| {
             let mut values = transaction.open_table(VALUES)?;
             match address {
                 Some(address) => values.insert(KEY_PENDING_JOIN, address.as_bytes())?,
@@ -258,10 +259,12 @@ impl RaftLog {
 
     fn transact(
         &self,
+        durability: Durability,
         change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), RaftLogError> {
         let attempt = || -> Result<(), redb::Error> {
-            let transaction = self.database.begin_write()?;
+            let mut transaction = self.database.begin_write()?;
+            transaction.set_durability(durability)?;
             change(&transaction)?;
             transaction.commit()?;
             Ok(())
@@ -273,11 +276,7 @@ impl RaftLog {
         bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| self.damaged(key))
     }
 
-    fn number(&self, key: &str, bytes: Option<Vec<u8>>) -> Result<u64, RaftLogError> {
-        self.array(key, bytes).map(u64::from_be_bytes)
-    }
-
-    /// The error for a value that this program would not have written; also for callers that decode the values.
+    /// The error for a value that this program would not have written; also for callers that read the values.
     #[must_use]
     pub fn damaged(&self, what: &str) -> RaftLogError {
         RaftLogError::Damaged { path: self.path.clone(), what: what.to_owned() }
@@ -288,27 +287,21 @@ impl RaftLog {
     }
 }
 
-fn put_update(transaction: &WriteTransaction, update: &Update) -> Result<(), redb::Error> {
-    let mut values = transaction.open_table(VALUES)?;
-    if let Some(hard_state) = &update.hard_state {
-        values.insert(KEY_HARD_STATE, hard_state.as_slice())?;
-    }
-    if let Some(snapshot) = &update.snapshot {
-        values.insert(KEY_SNAPSHOT, snapshot.as_slice())?;
-    }
-    if let Some((index, topology)) = &update.applied {
-        values.insert(KEY_APPLIED, index.to_be_bytes().as_slice())?;
-        values.insert(KEY_TOPOLOGY, topology.as_slice())?;
-    }
+/// First the deletions, then what is written, as the batch has it.
+fn put_batch(transaction: &WriteTransaction, batch: &PersistBatch) -> Result<(), redb::Error> {
     let mut entries = transaction.open_table(ENTRIES)?;
-    if let Some(through) = update.compact_through {
-        entries.retain_in(..=through, |_, _| false)?;
+    for range in &batch.delete {
+        entries.retain_in(range.clone(), |_, _| false)?;
     }
-    if let Some((first, _)) = update.entries.first() {
-        entries.retain_in(*first.., |_, _| false)?;
-    }
-    for (index, record) in &update.entries {
+    for (index, record) in &batch.put {
         entries.insert(index, record.as_slice())?;
+    }
+    let mut values = transaction.open_table(VALUES)?;
+    for (key, value) in &batch.values {
+        match value {
+            Some(value) => values.insert(key.name(), value.as_slice())?,
+            None => values.remove(key.name())?,
+        };
     }
     Ok(())
 }
@@ -332,6 +325,9 @@ fn fault(path: &Path, source: impl Into<redb::Error>) -> RaftLogError {
 
 #[cfg(test)]
 mod tests {
+    use nuthatch_cluster::metadata::{Machine, MetadataConfig};
+    use nuthatch_cluster::topology::{Proposal, ProposalId, SlotRange, TopologyChange};
+
     use super::*;
 
     /// A directory that goes away with the test.
@@ -343,6 +339,14 @@ mod tests {
             std::fs::create_dir_all(&path).expect("the temporary directory is writable");
             Self(path)
         }
+
+        fn open(&self) -> RaftLog {
+            RaftLog::open(&self.0).expect("nobody else has it open")
+        }
+
+        fn load(&self) -> Stored {
+            self.open().load().expect("readable").expect("not blank")
+        }
     }
 
     impl Drop for Directory {
@@ -351,121 +355,86 @@ mod tests {
         }
     }
 
-    fn identity(n: u8) -> Identity {
-        Identity { node: NodeId([n; 20]), storage: [n; 16], group: [n + 1; 16], raft_id: u64::from(n) }
+    const IDENTITY: NodeIdentity =
+        NodeIdentity { node: NodeId([1; 20]), storage: StorageId([2; 16]), shard: ShardId([3; 20]) };
+
+    fn address() -> Address {
+        Address { host: "127.0.0.1".to_owned(), port: 7001, bus_port: 17001, hostname: String::new() }
     }
 
-    fn records(range: std::ops::Range<u64>, tag: &str) -> Vec<(u64, Vec<u8>)> {
-        range.map(|index| (index, format!("{tag}{index}").into_bytes())).collect()
+    fn found(log: &RaftLog) {
+        log.found(&IDENTITY, ProcessId([4; 16]), GroupId([5; 16]), address()).expect("the disk works");
     }
 
-    /// Runs the steps on a new file, each on a freshly opened one, and compares what is there in the end.
-    #[track_caller]
-    fn check(name: &str, steps: &[&dyn Fn(&RaftLog)], expected: &Stored) {
-        let directory = Directory::new(name);
-        for step in steps {
-            step(&RaftLog::open(&directory.0).unwrap());
-        }
-        let log = RaftLog::open(&directory.0).unwrap();
-        assert_eq!(log.load().unwrap().as_ref(), Some(expected));
-    }
-
-    fn blank(identity: Identity) -> Stored {
-        Stored {
-            identity,
-            hard_state: Vec::new(),
-            snapshot: Vec::new(),
-            entries: Vec::new(),
-            applied: 0,
-            topology: Vec::new(),
-            pending_join: None,
+    /// Runs the machine that the file holds: it assigns a slot, as a node that is alone does.
+    fn assign(log: &RaftLog, seq: u64, slot: u16) -> Topology {
+        let restored = log.load().expect("readable").expect("not blank").machine;
+        let mut machine = Machine::new(restored, MetadataConfig::with_seed(1)).expect("a possible start");
+        let ranges = vec![SlotRange::from_numbers(slot, slot).expect("a slot")];
+        let change = TopologyChange::AddSlots { node: IDENTITY.node, ranges };
+        let proposal = Proposal { id: ProposalId { node: IDENTITY.node, seq }, changes: vec![change] };
+        let mut proposed = false;
+        loop {
+            while let Some(ready) = machine.ready() {
+                log.write(&ready.persist).expect("the disk works");
+                let _ = machine.persisted(ready.after);
+            }
+            if proposed {
+                return Topology::clone(machine.topology().expect("its own"));
+            }
+            proposed = machine.propose(&proposal).is_ok();
         }
     }
 
     #[test]
-    fn a_new_file_is_blank_until_it_gets_an_identity() {
+    fn a_new_file_is_blank_until_a_group_is_founded() {
         let directory = Directory::new("blank");
-        assert_eq!(RaftLog::open(&directory.0).unwrap().load().unwrap(), None);
-        check(
-            "identity",
-            &[&|log| log.replace(&identity(1), &Update::default()).unwrap()],
-            &blank(identity(1)),
-        );
+        assert_eq!(directory.open().load().expect("readable"), None);
+        found(&directory.open());
+        let stored = directory.load();
+        assert_eq!((stored.identity, stored.machine.group()), (IDENTITY, GroupId([5; 16])));
+        assert_eq!((stored.followed, stored.pending_join), (None, None));
     }
 
     #[test]
-    fn what_was_written_is_there_after_a_restart() {
-        let first = Update {
-            entries: records(2..6, "a"),
-            hard_state: Some(b"term 1".to_vec()),
-            snapshot: Some(b"at 1".to_vec()),
-            compact_through: None,
-            applied: Some((3, b"topology 3".to_vec())),
-        };
-        check(
-            "restart",
-            &[&|log| log.replace(&identity(1), &Update::default()).unwrap(), &|log| {
-                log.write(&first).unwrap()
-            }],
-            &Stored {
-                hard_state: b"term 1".to_vec(),
-                snapshot: b"at 1".to_vec(),
-                entries: records(2..6, "a"),
-                applied: 3,
-                topology: b"topology 3".to_vec(),
-                ..blank(identity(1))
-            },
-        );
+    fn what_the_machine_agreed_is_there_after_a_restart() {
+        let directory = Directory::new("restart");
+        found(&directory.open());
+        assign(&directory.open(), 1, 5);
+        let agreed = assign(&directory.open(), 2, 7);
+        let restored = directory.load().machine;
+        let topology = restored.topology().expect("its own");
+        assert_eq!(topology.ranges_of(IDENTITY.shard), agreed.ranges_of(IDENTITY.shard));
+        assert_eq!(topology.assigned(), 2);
     }
 
     #[test]
-    fn appending_removes_a_conflicting_suffix_and_compaction_the_covered_prefix() {
-        let mut expected = records(4..5, "a");
-        expected.extend(records(5..7, "b"));
-        check(
-            "suffix",
-            &[
-                &|log| log.replace(&identity(1), &Update::default()).unwrap(),
-                &|log| log.write(&Update { entries: records(2..9, "a"), ..Update::default() }).unwrap(),
-                &|log| log.write(&Update { entries: records(5..7, "b"), ..Update::default() }).unwrap(),
-                &|log| log.write(&Update { compact_through: Some(3), ..Update::default() }).unwrap(),
-            ],
-            &Stored { entries: expected, ..blank(identity(1)) },
-        );
-    }
+    fn joining_forgets_the_old_group_and_founding_forgets_everything() {
+        let directory = Directory::new("switch");
+        found(&directory.open());
+        let alone = assign(&directory.open(), 1, 5);
+        directory.open().set_pending_join(Some("127.0.0.1:17001")).expect("the disk works");
+        assert_eq!(directory.load().pending_join.as_deref(), Some("127.0.0.1:17001"));
 
-    #[test]
-    fn changing_the_group_forgets_everything_but_what_is_given() {
-        let switched = Identity { group: [9; 16], raft_id: 77, ..identity(1) };
-        check(
-            "switch",
-            &[
-                &|log| log.replace(&identity(1), &Update::default()).unwrap(),
-                &|log| {
-                    let update = Update {
-                        entries: records(2..4, "a"),
-                        hard_state: Some(b"old".to_vec()),
-                        applied: Some((3, b"old".to_vec())),
-                        ..Update::default()
-                    };
-                    log.write(&update).unwrap();
-                    log.set_pending_join(Some("127.0.0.1:17001")).unwrap();
-                    assert_eq!(log.load().unwrap().unwrap().pending_join.as_deref(), Some("127.0.0.1:17001"));
-                },
-                &|log| {
-                    let topology = Update { applied: Some((5, b"new".to_vec())), ..Update::default() };
-                    log.replace(&switched, &topology).unwrap();
-                },
-            ],
-            &Stored { applied: 5, topology: b"new".to_vec(), ..blank(switched.clone()) },
-        );
+        directory.open().join(GroupId([9; 16]), RaftId(77), &alone).expect("the disk works");
+        let member = directory.load();
+        assert_eq!((member.identity, member.pending_join), (IDENTITY, None));
+        assert_eq!((member.machine.group(), member.machine.raft_id()), (GroupId([9; 16]), RaftId(77)));
+        assert_eq!((member.machine.topology(), member.followed.as_ref()), (None, Some(&alone)));
+
+        let another = NodeIdentity { node: NodeId([8; 20]), ..IDENTITY };
+        let log = directory.open();
+        log.found(&another, ProcessId([4; 16]), GroupId([6; 16]), address()).expect("the disk works");
+        drop(log);
+        let anew = directory.load();
+        assert_eq!((anew.identity, anew.machine.group(), anew.followed), (another, GroupId([6; 16]), None));
     }
 
     #[test]
     fn a_second_process_is_told_that_the_directory_is_taken() {
         let directory = Directory::new("taken");
-        let _first = RaftLog::open(&directory.0).unwrap();
-        let refused = RaftLog::open(&directory.0).unwrap_err();
+        let _first = directory.open();
+        let refused = RaftLog::open(&directory.0).expect_err("it is locked");
         assert!(matches!(refused, RaftLogError::InUse { .. }), "{refused}");
     }
 
@@ -473,23 +442,25 @@ mod tests {
     fn a_file_that_is_something_else_is_named_and_not_touched() {
         let directory = Directory::new("damaged");
         let path = directory.0.join(FILE_NAME);
-        std::fs::write(&path, vec![0xA5; 8192]).unwrap();
-        let refused = RaftLog::open(&directory.0).unwrap_err();
+        std::fs::write(&path, vec![0xA5; 8192]).expect("writable");
+        let refused = RaftLog::open(&directory.0).expect_err("no redb file");
         assert!(matches!(refused, RaftLogError::Damaged { .. }), "{refused}");
         assert!(refused.to_string().contains(&path.display().to_string()), "{refused}");
-        assert_eq!(std::fs::read(&path).unwrap(), vec![0xA5; 8192]);
+        assert_eq!(std::fs::read(&path).expect("readable"), vec![0xA5; 8192]);
     }
 
     #[test]
-    fn a_value_of_the_wrong_size_is_damage() {
-        let directory = Directory::new("size");
-        let log = RaftLog::open(&directory.0).unwrap();
-        log.replace(&identity(1), &Update::default()).unwrap();
-        log.transact(|transaction| {
-            transaction.open_table(VALUES)?.insert(KEY_NODE, b"short".as_slice())?;
-            Ok(())
-        })
-        .unwrap();
-        assert!(matches!(log.load(), Err(RaftLogError::Damaged { .. })));
+    fn a_value_that_this_program_would_not_write_is_damage() {
+        for key in [KEY_NODE, KEY_FOLLOWED, "applied"] {
+            let directory = Directory::new(&format!("value-{key}"));
+            let log = directory.open();
+            found(&log);
+            let put = |transaction: &WriteTransaction| {
+                transaction.open_table(VALUES)?.insert(key, b"\xff short".as_slice())?;
+                Ok(())
+            };
+            log.transact(Durability::Immediate, put).expect("the disk works");
+            assert!(matches!(log.load(), Err(RaftLogError::Damaged { .. })), "{key}");
+        }
     }
 }

@@ -1,0 +1,202 @@
+//! Proposals: from any node to the leader, and back when they are applied.
+//!
+//! The proposer names its proposal once and repeats it under that name until it hears what became of it, from the
+//! leader or from its own topology; the topology applies it once, however often it stands in the log. So a leader that
+//! dies with the answer costs a repetition, not certainty.
+//!
+//! Invariants: [`Shared::propose`] ends within [`DEADLINE`]; after `Ok` the change is applied on this node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nuthatch_cluster::topology::{Outcome, Proposal, Rejected, Role, TopologyChange};
+use nuthatch_proto::ids::LogIndex;
+use nuthatch_proto::rpc::{ProposeRequest, propose_response};
+use tokio::time::timeout;
+
+use super::shared::{Event, NotTaken, Shared, View};
+use crate::rpc::peers::PeerAddress;
+
+/// How long a proposal may take, elections included.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long one leader may take to answer.
+const ATTEMPT: Duration = Duration::from_millis(1500);
+
+/// How long a leader that leaves waits for its successor.
+const HAND_OVER: Duration = Duration::from_secs(3);
+
+/// How long to wait between two attempts if nothing changes.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a proposal did not become part of the topology. `Display` is the error for the client, its code first.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// The topology's rules refuse it.
+    #[error("{0}")]
+    Rejected(String),
+    /// It is not known to be committed, and may be later.
+    #[error(
+        "CLUSTERDOWN The metadata group has no leader or did not answer in time; the change may still be made"
+    )]
+    Unavailable,
+    /// The node became a member of another group, or left this one, before the change was known to be committed.
+    #[error("ERR This node has joined or left a cluster in the meantime; the change may not have been made")]
+    OtherGroup,
+}
+
+/// Why one attempt brought no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unanswered {
+    /// This node does not know whom to ask.
+    #[error("the leader is not known here")]
+    NoLeader,
+    /// The leader is here, and did not take it.
+    #[error(transparent)]
+    NotTaken(#[from] NotTaken),
+    /// The leader did not answer, or said that it is none.
+    #[error("{0}")]
+    Peer(String),
+    /// It took too long.
+    #[error("no answer in time")]
+    Deadline,
+}
+
+impl Shared {
+    /// Makes these changes, all or none, and waits until they are applied here.
+    pub(crate) async fn propose(&self, changes: Vec<TopologyChange>) -> Result<LogIndex, ProposeError> {
+        let proposal = Proposal { id: self.proposal_id(self.view().me), changes };
+        let decided = async {
+            let _turn = self.proposals.acquire().await;
+            let outcome = self.decide(&proposal).await?;
+            self.await_applied(index_of(&outcome)).await;
+            verdict(outcome)
+        };
+        timeout(DEADLINE, decided).await.unwrap_or(Err(ProposeError::Unavailable))
+    }
+
+    /// Makes these changes and waits for the leader's word only: this node may never apply them.
+    pub(crate) async fn propose_and_leave(&self, changes: Vec<TopologyChange>) -> Result<(), ProposeError> {
+        let proposal = Proposal { id: self.proposal_id(self.view().me), changes };
+        let decided = async { verdict(self.decide(&proposal).await?).map(|_| ()) };
+        timeout(DEADLINE, decided).await.unwrap_or(Err(ProposeError::Unavailable))
+    }
+
+    /// Takes this node out of its group and lets it begin anew, alone; if `hard`, under a new id.
+    pub(crate) async fn reset(&self, hard: bool) -> Result<(), ProposeError> {
+        let _turn = self.membership.lock().await;
+        let view = self.view();
+        if !view.is_alone() && view.topology.node(view.me).is_some() {
+            match self.propose_and_leave(vec![TopologyChange::Leave { node: view.me }]).await {
+                // It was forgotten while it did not look.
+                Err(ProposeError::OtherGroup) => {}
+                Err(ProposeError::Rejected(text)) if text == Rejected::UnknownNode(view.me).to_string() => {}
+                left => left?,
+            }
+            self.hand_over().await;
+        }
+        self.ask(|done| Event::Reset(hard, done)).await.map_err(|_| ProposeError::Unavailable)
+    }
+
+    /// Waits a moment until somebody else leads the group that this node has left: it is still needed for that.
+    async fn hand_over(&self) {
+        // If nobody does, the others elect one without it.
+        let _ = timeout(HAND_OVER, self.subscribe().wait_for(|view| !view.leads)).await;
+    }
+
+    /// Waits until this node has applied the log up to that index.
+    pub(crate) async fn await_applied(&self, index: LogIndex) {
+        // An error means that the metadata thread is gone, and the process with it.
+        let _ = self.subscribe().wait_for(|view| view.topology.applied() >= index).await;
+    }
+
+    /// Repeats the proposal until its outcome is known, in the group in which it was made.
+    async fn decide(&self, proposal: &Proposal) -> Result<Outcome, ProposeError> {
+        let mut views = self.subscribe();
+        let group = views.borrow().topology.group();
+        for attempt in 0.. {
+            let view = Arc::clone(&views.borrow_and_update());
+            if view.topology.group() != group {
+                return Err(ProposeError::OtherGroup);
+            }
+            if let Some(outcome) = view.topology.outcome(proposal.id) {
+                return Ok(outcome.clone());
+            }
+            let leader = view.leader;
+            let answer = async { timeout(ATTEMPT, self.attempt(&view, proposal, 0, attempt)).await };
+            let changed = |view: &Arc<View>| {
+                (view.leader != leader && view.leader.is_some()) || view.topology.group() != group
+            };
+            tokio::select! {
+                answer = answer => match answer {
+                    Ok(Ok(outcome)) => return Ok(outcome),
+                    Ok(Err(unanswered)) => tracing::debug!("proposal {:?}: {unanswered}", proposal.id),
+                    Err(_elapsed) => tracing::debug!("proposal {:?}: no answer in time", proposal.id),
+                },
+                _ = views.wait_for(changed) => continue,
+            }
+            let _ = timeout(PAUSE, views.changed()).await;
+        }
+        unreachable!("the attempts have no end")
+    }
+
+    /// Hands the proposal to the leader once; `hops` nodes have forwarded it before.
+    pub(crate) async fn submit(&self, proposal: &Proposal, hops: u32) -> Result<Outcome, Unanswered> {
+        let view = self.view();
+        timeout(ATTEMPT, self.attempt(&view, proposal, hops, 0)).await.unwrap_or(Err(Unanswered::Deadline))
+    }
+
+    async fn attempt(
+        &self,
+        view: &View,
+        proposal: &Proposal,
+        hops: u32,
+        attempt: usize,
+    ) -> Result<Outcome, Unanswered> {
+        let group = view.topology.group();
+        if view.leads {
+            let outcome = self.ask(|answer| Event::Propose(group, proposal.clone(), answer)).await??;
+            return Ok(outcome);
+        }
+        let address = whom_to_ask(view, attempt).ok_or(Unanswered::NoLeader)?;
+        let request = ProposeRequest {
+            group_id: group.0.to_vec().into(),
+            proposal: proposal.encode().into(),
+            hops: hops + 1,
+        };
+        let call = |mut client: crate::rpc::peers::Client| async move { client.propose(request).await };
+        let response = self.peers.call(&address, ATTEMPT, call).await;
+        let response = response.map_err(|error| Unanswered::Peer(error.to_string()))?;
+        match response.outcome {
+            Some(propose_response::Outcome::Applied(index)) => Ok(Outcome::Applied(LogIndex(index))),
+            Some(propose_response::Outcome::Rejected(rejection)) => {
+                Ok(Outcome::Rejected { index: LogIndex(rejection.index), error: rejection.error })
+            }
+            Some(propose_response::Outcome::Unavailable(reason)) => Err(Unanswered::Peer(reason)),
+            None => Err(Unanswered::Peer("an empty answer".to_owned())),
+        }
+    }
+}
+
+/// The leader; or, for a node that hears no leader, each voter in turn.
+fn whom_to_ask(view: &View, attempt: usize) -> Option<PeerAddress> {
+    if let Some(leader) = view.leader_address() {
+        return Some(leader.into());
+    }
+    let voters = view.topology.nodes_in_role(Role::Voter).filter(|node| node.id != view.me);
+    let count = voters.clone().count().max(1);
+    voters.map(|node| PeerAddress::from(&node.address)).nth(attempt % count)
+}
+
+fn verdict(outcome: Outcome) -> Result<LogIndex, ProposeError> {
+    match outcome {
+        Outcome::Applied(index) => Ok(index),
+        Outcome::Rejected { error, .. } => Err(ProposeError::Rejected(error)),
+    }
+}
+
+fn index_of(outcome: &Outcome) -> LogIndex {
+    match outcome {
+        Outcome::Applied(index) | Outcome::Rejected { index, .. } => *index,
+    }
+}

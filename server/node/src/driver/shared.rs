@@ -1,0 +1,356 @@
+//! What every part of the control plane may see and ask: the newest [`View`], and the way to the metadata thread.
+//!
+//! The view is one immutable value: who this node is, and the topology as far as it is applied here. Only the metadata
+//! thread publishes one. Whoever needs two facts together takes them from one view, never from two.
+//!
+//! Invariants: the queue of events is bounded in number and the Raft messages in it in bytes; nobody waits for the
+//! metadata thread without a deadline.
+//!
+//! Neighbours: `metadata` owns the state, `propose`, `join`, `register` and `follow` are the conversations with other
+//! nodes, each an `impl` of [`Shared`] in its own file.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use arc_swap::ArcSwap;
+use nuthatch_cluster::routing::Standing;
+use nuthatch_cluster::topology::{
+    Address, GroupId, Joiner, Outcome, ProcessId, Proposal, ProposalId, RaftId, Role, StorageId, Topology,
+};
+use nuthatch_proto::ids::NodeId;
+use nuthatch_proto::rpc::{NodeAddress, RaftMessage};
+use parking_lot::Mutex;
+use prost::Message as _;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use crate::rpc::outbox::Reports;
+use crate::rpc::peers::{PeerAddress, Peers};
+
+/// How many events wait for the metadata thread.
+pub(crate) const EVENTS_MAX: usize = 1024;
+
+/// How many bytes of Raft messages wait for it.
+const RAFT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How many proposals of this node are under way at once: fewer than a topology remembers the outcomes of.
+const PROPOSALS_MAX: usize = 32;
+
+/// How many addresses are remembered that the topology does not have (yet).
+const HINTS_MAX: usize = 64;
+
+/// This node and the cluster around it, at one moment.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// This node.
+    pub me: NodeId,
+    /// Its data directory.
+    pub storage: StorageId,
+    /// This run of its process.
+    pub process: ProcessId,
+    /// The cluster, as far as it is applied here.
+    pub topology: Arc<Topology>,
+    /// What this process is in it.
+    pub standing: Standing,
+    /// The member that leads the metadata group, as far as this node knows.
+    pub leader: Option<RaftId>,
+    /// This node leads it.
+    pub leads: bool,
+    /// This node is alone and has asked to join another group; what was agreed alone is not changed any more.
+    pub joining: bool,
+}
+
+impl View {
+    /// Whether this node is a group of its own.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.topology.nodes().len() == 1
+    }
+
+    /// Whether the group knows of this run of the process: before that it may serve nothing, because the group may
+    /// still take the node for the one that held the data.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        self.standing.grant().is_some()
+    }
+
+    /// This node's own number in the metadata group.
+    #[must_use]
+    pub fn raft_id(&self) -> Option<RaftId> {
+        self.topology.node(self.me).map(|node| node.raft_id)
+    }
+
+    /// Whether this node applies the log itself at the moment: it is in the group and hears a leader.
+    pub(crate) fn applies_log(&self) -> bool {
+        self.leader.is_some() && !self.is_watcher()
+    }
+
+    /// Whether this node is outside the Raft group, or outside the cluster altogether.
+    pub(crate) fn is_watcher(&self) -> bool {
+        self.topology.node(self.me).is_none_or(|node| node.role == Role::Watcher)
+    }
+
+    /// The address of the leader, when it is another node.
+    pub(crate) fn leader_address(&self) -> Option<&Address> {
+        self.topology
+            .node_by_raft_id(self.leader?)
+            .filter(|node| node.id != self.me)
+            .map(|node| &node.address)
+    }
+}
+
+/// Why the metadata thread did not take something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotTaken {
+    /// Its queue is full.
+    #[error("the metadata thread is busy")]
+    Full,
+    /// It has ended.
+    #[error("the node is stopping")]
+    Stopped,
+    /// It cannot now: not the leader, or about to join another group.
+    #[error("not the leader")]
+    NotLeader,
+    /// It would not fit an entry of the log.
+    #[error("the change is too large")]
+    TooLong,
+    /// It is about to join another group.
+    #[error("the node is about to join a cluster")]
+    Joining,
+    /// It is a member of a group that has others.
+    #[error("the node is a member of a cluster")]
+    NotAlone,
+}
+
+/// What the metadata thread is told or asked.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Raft messages arrived.
+    Raft {
+        /// As they came.
+        messages: Vec<RaftMessage>,
+        /// What they count in the queue.
+        bytes: usize,
+    },
+    /// Raft messages to that member were lost.
+    Unreachable(RaftId),
+    /// A snapshot to that member arrived or did not.
+    SnapshotSent(RaftId, bool),
+    /// That member, which may be outside the Raft group, answered.
+    HeardFrom(RaftId),
+    /// Propose this, if the node leads that group.
+    Propose(GroupId, Proposal, oneshot::Sender<Result<Outcome, NotTaken>>),
+    /// A topology came from the node that is followed.
+    Followed(Box<Topology>),
+    /// The node is about to join the group at that address: what would it bring along?
+    BeginJoin(String, Address, oneshot::Sender<Result<Joiner, NotTaken>>),
+    /// It does not join after all.
+    AbandonJoin(oneshot::Sender<()>),
+    /// It has been admitted, and this is the topology of its new group.
+    Joined(Box<Topology>, oneshot::Sender<()>),
+    /// Begin anew, alone; if `true` under another id.
+    Reset(bool, oneshot::Sender<()>),
+    /// End.
+    Stop,
+}
+
+/// Where this node tells others to reach it.
+#[derive(Debug, Clone)]
+pub(crate) struct Announce {
+    /// Configured, or the one address that the node listens on; without it, it is found out.
+    pub(crate) host: Option<String>,
+    pub(crate) port: u16,
+    pub(crate) bus_port: u16,
+    pub(crate) hostname: String,
+}
+
+impl Announce {
+    pub(crate) fn address(&self, found: impl FnOnce() -> String) -> Address {
+        Address {
+            host: self.host.clone().unwrap_or_else(found),
+            port: self.port,
+            bus_port: self.bus_port,
+            hostname: self.hostname.clone(),
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Shared {
+    pub(crate) current: ArcSwap<View>,
+    pub(crate) published: watch::Sender<Arc<View>>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) runtime: Handle,
+    pub(crate) announce: Announce,
+    /// One change of membership at a time.
+    pub(crate) membership: tokio::sync::Mutex<()>,
+    pub(crate) proposals: Semaphore,
+    events: SyncSender<Event>,
+    raft_bytes: AtomicUsize,
+    next_seq: AtomicU64,
+    will_join: AtomicBool,
+    hints: Mutex<HashMap<RaftId, PeerAddress>>,
+}
+
+impl Shared {
+    /// `first_seq` must be random: no two runs of a node may use the same numbers for proposals.
+    pub(crate) fn new(
+        view: View,
+        events: SyncSender<Event>,
+        peers: Arc<Peers>,
+        runtime: Handle,
+        announce: Announce,
+        first_seq: u64,
+    ) -> Self {
+        let view = Arc::new(view);
+        Self {
+            current: ArcSwap::new(Arc::clone(&view)),
+            published: watch::Sender::new(view),
+            peers,
+            runtime,
+            announce,
+            membership: tokio::sync::Mutex::default(),
+            proposals: Semaphore::new(PROPOSALS_MAX),
+            events,
+            raft_bytes: AtomicUsize::new(0),
+            next_seq: AtomicU64::new(first_seq),
+            will_join: AtomicBool::new(false),
+            hints: Mutex::default(),
+        }
+    }
+
+    /// The newest view.
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.current.load_full()
+    }
+
+    /// The views from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<View>> {
+        self.published.subscribe()
+    }
+
+    /// For the metadata thread only.
+    pub(crate) fn publish(&self, view: View) {
+        let view = Arc::new(view);
+        self.current.store(Arc::clone(&view));
+        self.published.send_replace(view);
+    }
+
+    pub(crate) fn will_join(&self) -> bool {
+        self.will_join.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_will_join(&self, will_join: bool) {
+        self.will_join.store(will_join, Ordering::Relaxed);
+    }
+
+    /// A number that no proposal of this node had before.
+    pub(crate) fn proposal_id(&self, me: NodeId) -> ProposalId {
+        ProposalId { node: me, seq: self.next_seq.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Tells the metadata thread something, without waiting.
+    pub(crate) fn tell(&self, event: Event) -> Result<(), NotTaken> {
+        self.events.try_send(event).map_err(|error| match error {
+            TrySendError::Full(_) => NotTaken::Full,
+            TrySendError::Disconnected(_) => NotTaken::Stopped,
+        })
+    }
+
+    /// Asks the metadata thread something and waits for the answer.
+    pub(crate) async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Event,
+    ) -> Result<T, NotTaken> {
+        let (sender, answer) = oneshot::channel();
+        self.tell(question(sender))?;
+        answer.await.map_err(|_| NotTaken::Stopped)
+    }
+
+    /// Queues Raft messages that arrived; they are dropped if too many wait.
+    pub(crate) fn receive_raft(
+        &self,
+        sender: Option<PeerAddress>,
+        messages: Vec<RaftMessage>,
+    ) -> Result<(), NotTaken> {
+        if let (Some(sender), Some(first)) = (sender, messages.first()) {
+            self.note_address(RaftId(first.from), sender);
+        }
+        let bytes = messages.iter().map(|message| message.encoded_len() + size_of::<RaftMessage>()).sum();
+        if self.raft_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > RAFT_BYTES_MAX {
+            self.forget_bytes(bytes);
+            return Err(NotTaken::Full);
+        }
+        self.tell(Event::Raft { messages, bytes }).inspect_err(|_| self.forget_bytes(bytes))
+    }
+
+    /// The metadata thread has taken Raft messages of that many bytes from the queue.
+    pub(crate) fn forget_bytes(&self, bytes: usize) {
+        self.raft_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Remembers where a member says it is reached, unless the topology says the same.
+    fn note_address(&self, member: RaftId, address: PeerAddress) {
+        let view = self.view();
+        let known = view.topology.node_by_raft_id(member).map(|node| PeerAddress::from(&node.address));
+        let mut hints = self.hints.lock();
+        if known.as_ref() == Some(&address) {
+            hints.remove(&member);
+        } else if hints.len() < HINTS_MAX || hints.contains_key(&member) {
+            hints.insert(member, address);
+        }
+    }
+
+    /// Forgets what members of an earlier group said.
+    pub(crate) fn forget_addresses(&self) {
+        self.hints.lock().clear();
+    }
+
+    /// This node's address as others should use it: configured, or as the topology has it, or the local one towards
+    /// that peer.
+    pub(crate) fn own_address(&self, towards: Option<IpAddr>) -> Address {
+        let view = self.view();
+        self.announce.address(|| {
+            let known = view.topology.node(view.me).map(|node| node.address.host.clone());
+            let found = towards.and_then(local_address_towards).map(|ip| ip.to_string());
+            found.or(known).unwrap_or_else(|| "127.0.0.1".to_owned())
+        })
+    }
+}
+
+/// The local address from which the system would reach that one; no packet is sent for it.
+fn local_address_towards(peer: IpAddr) -> Option<IpAddr> {
+    let unspecified: IpAddr = match peer {
+        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = std::net::UdpSocket::bind((unspecified, 0)).ok()?;
+    socket.connect((peer, 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
+}
+
+impl Reports for Shared {
+    fn address(&self, receiver: RaftId) -> Option<PeerAddress> {
+        let hint = self.hints.lock().get(&receiver).cloned();
+        hint.or_else(|| Some(PeerAddress::from(&self.view().topology.node_by_raft_id(receiver)?.address)))
+    }
+
+    fn sender(&self) -> NodeAddress {
+        let address = self.own_address(None);
+        NodeAddress { host: address.host, cluster_port: address.bus_port.into() }
+    }
+
+    fn unreachable(&self, receiver: RaftId) {
+        // A full queue drops the report; the next failed call brings another.
+        let _ = self.tell(Event::Unreachable(receiver));
+    }
+
+    fn snapshot_sent(&self, receiver: RaftId, arrived: bool) {
+        if self.tell(Event::SnapshotSent(receiver, arrived)) == Err(NotTaken::Full) {
+            tracing::warn!("the metadata thread is busy: the fate of a snapshot to {receiver} is not noted");
+        }
+    }
+}
