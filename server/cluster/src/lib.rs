@@ -9,3 +9,4 @@ pub mod metadata;
 pub mod ring;
 pub mod routing;
 pub mod topology;
+pub mod views;
