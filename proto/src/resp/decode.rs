@@ -3,9 +3,9 @@
 //! The decoder owns no bytes. It is shown the connection's read buffer and answers with the places of one request's
 //! arguments in it, so that an argument is never copied and never allocated.
 //!
-//! A request that is there as a whole is read in one pass with no state touched ([`whole`]). One that is not is
+//! A request that is there as a whole is read in one pass with no state touched (`whole.rs`). One that is not is
 //! remembered: how far it was read and the spans found so far, relative to its first byte, so that the buffer may move
-//! and nothing is read twice ([`Decoder::resume`]). An argument's announced length reserves nothing; it is only a hint
+//! and nothing is read twice. An argument's announced length reserves nothing; it is only a hint
 //! to the reader ([`Decoded::Incomplete`]).
 //!
 //! Invariants: what is decoded does not depend on how the bytes were cut into deliveries; no input panics; the spans
