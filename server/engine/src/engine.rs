@@ -62,6 +62,11 @@ pub(crate) struct KeyHash {
 }
 
 impl KeyHash {
+    pub(crate) fn new(seed: u64) -> Self {
+        let limits = Limits { hash_seed: seed, ..Limits::default() };
+        Self { state: FixedState::with_seed(seed), limits }
+    }
+
     #[inline]
     pub(crate) fn of(&self, key: &[u8]) -> u64 {
         let mut hasher = self.state.build_hasher();
@@ -73,13 +78,7 @@ impl KeyHash {
 impl Engine {
     /// An engine without data, all slots open.
     pub fn new(options: EngineOptions) -> Self {
-        Self {
-            databases: Databases::new(options.databases),
-            hash: KeyHash {
-                state: FixedState::with_seed(options.hash_seed),
-                limits: Limits { hash_seed: options.hash_seed, ..Limits::default() },
-            },
-        }
+        Self { databases: Databases::new(options.databases), hash: KeyHash::new(options.hash_seed) }
     }
 
     #[inline]

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::entry::{Entry, ValueRef};
 pub(crate) use super::slot::NewDeadline;
-use super::slot::{Place, SlotData};
+use super::slot::{Hashed, Place, SlotData};
 use crate::command::CommandError;
 use crate::context::Context;
 use crate::effect::Effect;
@@ -122,12 +122,20 @@ impl<'a> LockedSlots<'a> {
         }
     }
 
+    #[inline]
+    fn hashed<'k>(&self, key: &'k [u8]) -> Hashed<'k>
+    where
+        'a: 'k,
+    {
+        Hashed { bytes: key, hash: self.hash.of(key), hasher: self.hash }
+    }
+
     /// The live entry at a key, for changes and for commands that count no hit.
     #[inline]
     pub(crate) fn entry_in(&mut self, cx: &mut Context<'_>, db: usize, key: &[u8]) -> Option<&mut Entry> {
-        let hash = self.hash.of(key);
+        let hashed = self.hashed(key);
         let (at, slot) = self.at(db, key);
-        slot.live(cx, at, hash, key)
+        slot.live(cx, hashed, at)
     }
 
     /// The same in the command's own database.
@@ -139,9 +147,9 @@ impl<'a> LockedSlots<'a> {
     /// The live entry at a key, for a read: counts a hit or a miss.
     #[inline]
     pub(crate) fn read_entry(&mut self, cx: &mut Context<'_>, key: &[u8]) -> Option<&Entry> {
-        let hash = self.hash.of(key);
+        let hashed = self.hashed(key);
         let (at, slot) = self.at(self.db, key);
-        let Some(entry) = slot.live(cx, at, hash, key) else {
+        let Some(entry) = slot.live(cx, hashed, at) else {
             cx.stats.keyspace_misses += 1;
             return None;
         };
@@ -180,14 +188,14 @@ impl<'a> LockedSlots<'a> {
         key: &[u8],
         change: impl FnOnce(&mut C, &Emitter<'_, '_>) -> R,
     ) -> Result<Option<R>, CommandError> {
-        let (hash, limits) = (self.hash.of(key), &self.hash.limits);
+        let (hashed, limits) = (self.hashed(key), &self.hash.limits);
         let (place, slot) = self.at(self.db, key);
-        let Some(entry) = slot.live(cx, place, hash, key) else { return Ok(None) };
+        let Some(entry) = slot.live(cx, hashed, place) else { return Ok(None) };
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
         let result = change(collection, &Emitter { cx, place, limits });
         if object.is_empty() {
-            slot.remove(hash, key);
+            slot.remove(hashed);
         }
         Ok(Some(result))
     }
@@ -199,14 +207,14 @@ impl<'a> LockedSlots<'a> {
         key: &[u8],
         change: impl FnOnce(&mut C, &Emitter<'_, '_>) -> R,
     ) -> Result<R, CommandError> {
-        let (hash, limits) = (self.hash.of(key), &self.hash.limits);
+        let (hashed, limits) = (self.hashed(key), &self.hash.limits);
         let (place, slot) = self.at(self.db, key);
-        let Some(entry) = slot.live(cx, place, hash, key) else {
+        let Some(entry) = slot.live(cx, hashed, place) else {
             let mut collection = C::default();
             let result = change(&mut collection, &Emitter { cx, place, limits });
             let object = collection.into_object();
             if !object.is_empty() {
-                slot.insert(hash, Entry::object(key, object, None));
+                slot.insert(hashed, Entry::object(key, object, None));
             }
             return Ok(result);
         };
@@ -214,7 +222,7 @@ impl<'a> LockedSlots<'a> {
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
         let result = change(collection, &Emitter { cx, place, limits });
         if object.is_empty() {
-            slot.remove(hash, key);
+            slot.remove(hashed);
         }
         Ok(result)
     }
@@ -228,20 +236,18 @@ impl<'a> LockedSlots<'a> {
         value: &[u8],
         deadline: NewDeadline,
     ) {
-        let hash = self.hash.of(key);
+        let hashed = self.hashed(key);
         let (place, slot) = self.at(self.db, key);
-        let deadline = slot.set_string(cx, place, hash, key, value, deadline);
+        let deadline = slot.set_string(cx, hashed, place, value, deadline);
         place.emit(cx, Effect::Set { key, value, deadline });
     }
 
     /// Removes a key; whether it was there.
     pub(crate) fn delete(&mut self, cx: &mut Context<'_>, key: &[u8]) -> bool {
-        let hash = self.hash.of(key);
+        let hashed = self.hashed(key);
         let (place, slot) = self.at(self.db, key);
-        if slot.live(cx, place, hash, key).is_none() {
-            return false;
-        }
-        slot.remove(hash, key);
+        let Some(entry) = slot.remove_live(cx, hashed, place) else { return false };
+        drop(entry);
         place.emit(cx, Effect::Delete { key });
         true
     }
@@ -253,9 +259,9 @@ impl<'a> LockedSlots<'a> {
         cx: &mut Context<'_>,
         key: &'s [u8],
     ) -> Result<Option<StringMut<'s>>, CommandError> {
-        let hash = self.hash.of(key);
+        let hashed = self.hashed(key);
         let (place, slot) = self.at(self.db, key);
-        match slot.live(cx, place, hash, key) {
+        match slot.live(cx, hashed, place) {
             None => Ok(None),
             Some(entry) if entry.kind() == Kind::String => Ok(Some(StringMut { key, entry, place })),
             Some(_) => Err(CommandError::WrongType),
@@ -269,9 +275,9 @@ impl<'a> LockedSlots<'a> {
         key: &[u8],
         deadline: Option<Timestamp>,
     ) -> bool {
-        let hash = self.hash.of(key);
+        let hashed = self.hashed(key);
         let (place, slot) = self.at(self.db, key);
-        let set = slot.set_deadline(hash, key, deadline);
+        let set = slot.set_deadline(hashed, deadline);
         if set {
             place.emit(cx, Effect::Deadline { key, deadline });
         }
@@ -280,9 +286,9 @@ impl<'a> LockedSlots<'a> {
 
     /// Gives a key's value and deadline another name, over whatever had that name. The two names differ.
     pub(crate) fn move_key(&mut self, cx: &mut Context<'_>, from: &[u8], to: &[u8]) {
-        let hash = self.hash.of(from);
+        let hashed = self.hashed(from);
         let (place, slot) = self.at(self.db, from);
-        if let Some(entry) = slot.remove(hash, from) {
+        if let Some(entry) = slot.remove(hashed) {
             place.emit(cx, Effect::Delete { key: from });
             self.put(cx, self.db, to, entry.renamed(to));
         }
@@ -296,10 +302,10 @@ impl<'a> LockedSlots<'a> {
     }
 
     fn put(&mut self, cx: &mut Context<'_>, db: usize, key: &[u8], entry: Entry) {
-        let hash = self.hash.of(key);
+        let hashed = self.hashed(key);
         let (place, slot) = self.at(db, key);
-        slot.remove(hash, key);
-        let entry = slot.insert(hash, entry);
+        slot.remove(hashed);
+        let Some(entry) = slot.insert(hashed, entry) else { return };
         let deadline = entry.deadline();
         place.emit(
             cx,

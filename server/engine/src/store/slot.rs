@@ -10,9 +10,10 @@ use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::slot::Slot;
 
 use super::entry::Entry;
-use super::table::Table;
+use super::table::{self, Table};
 use crate::context::Context;
 use crate::effect::Effect;
+use crate::engine::KeyHash;
 
 /// Whether a slot is served here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +37,14 @@ impl SlotCell {
     pub(crate) fn lock(&self) -> MutexGuard<'_, SlotData> {
         self.data.lock()
     }
+}
+
+/// A key and its hash, and the hasher for the keys that may have to move for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Hashed<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) hash: u64,
+    pub(crate) hasher: &'a KeyHash,
 }
 
 /// What the lock protects.
@@ -84,28 +93,35 @@ impl SlotData {
         self.expiring as usize
     }
 
-    /// The entry at `key`; one whose deadline has passed is removed first, which emits its deletion.
+    /// The entry of a key; one whose deadline has passed is removed first, which emits its deletion.
     #[inline]
-    pub(crate) fn live(
-        &mut self,
-        cx: &mut Context<'_>,
-        at: Place,
-        hash: u64,
-        key: &[u8],
-    ) -> Option<&mut Entry> {
-        let deadline = self.table.find(hash, key)?.deadline();
+    pub(crate) fn live(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<&mut Entry> {
+        let place = self.locate_live(cx, key, at)?;
+        self.table.get_mut(place)
+    }
+
+    #[inline]
+    fn locate_live(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<table::Place> {
+        let place = self.table.locate(key.hash, key.bytes)?;
+        let deadline = self.table.get(place)?.deadline();
         if deadline.is_some_and(|deadline| deadline <= cx.now) {
-            self.expire(cx, at, hash, key);
+            self.expire(cx, key, place, at);
             return None;
         }
-        self.table.find_mut(hash, key)
+        Some(place)
     }
 
     #[cold]
-    fn expire(&mut self, cx: &mut Context<'_>, at: Place, hash: u64, key: &[u8]) {
-        self.remove(hash, key);
+    fn expire(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, place: table::Place, at: Place) {
+        self.remove_at(key.hasher, place);
         cx.stats.expired_keys += 1;
-        at.emit(cx, Effect::Delete { key });
+        at.emit(cx, Effect::Delete { key: key.bytes });
+    }
+
+    fn remove_at(&mut self, hasher: &KeyHash, place: table::Place) -> Option<Entry> {
+        let entry = self.table.remove(hasher, place)?;
+        self.expiring -= u32::from(entry.deadline().is_some());
+        Some(entry)
     }
 
     /// Stores a string, whatever was there before; its deadline afterwards.
@@ -113,18 +129,17 @@ impl SlotData {
     pub(crate) fn set_string(
         &mut self,
         cx: &mut Context<'_>,
+        key: Hashed<'_>,
         at: Place,
-        hash: u64,
-        key: &[u8],
         value: &[u8],
         deadline: NewDeadline,
     ) -> Option<Timestamp> {
-        let Some(entry) = self.live(cx, at, hash, key) else {
+        let Some(entry) = self.live(cx, key, at) else {
             let deadline = match deadline {
                 NewDeadline::Clear | NewDeadline::Keep => None,
                 NewDeadline::At(time) => Some(time),
             };
-            self.insert(hash, Entry::string(key, value, deadline));
+            self.insert(key, Entry::string(key.bytes, value, deadline));
             return deadline;
         };
         let before = entry.deadline();
@@ -142,21 +157,28 @@ impl SlotData {
     }
 
     /// Adds an entry whose key is not in the slot.
-    pub(crate) fn insert(&mut self, hash: u64, entry: Entry) -> &mut Entry {
+    pub(crate) fn insert(&mut self, key: Hashed<'_>, entry: Entry) -> Option<&Entry> {
         self.expiring += u32::from(entry.deadline().is_some());
-        self.table.insert(hash, entry)
+        let place = self.table.insert(key.hasher, key.hash, entry);
+        self.table.get(place)
     }
 
     /// Takes the entry out, expired or not.
-    pub(crate) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
-        let entry = self.table.remove(hash, key)?;
-        self.expiring -= u32::from(entry.deadline().is_some());
-        Some(entry)
+    pub(crate) fn remove(&mut self, key: Hashed<'_>) -> Option<Entry> {
+        let place = self.table.locate(key.hash, key.bytes)?;
+        self.remove_at(key.hasher, place)
+    }
+
+    /// Takes the entry out if it is live.
+    pub(crate) fn remove_live(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<Entry> {
+        let place = self.locate_live(cx, key, at)?;
+        self.remove_at(key.hasher, place)
     }
 
     /// Sets or clears the deadline of a key that is there; whether it is.
-    pub(crate) fn set_deadline(&mut self, hash: u64, key: &[u8], deadline: Option<Timestamp>) -> bool {
-        let Some(entry) = self.table.find_mut(hash, key) else { return false };
+    pub(crate) fn set_deadline(&mut self, key: Hashed<'_>, deadline: Option<Timestamp>) -> bool {
+        let Some(place) = self.table.locate(key.hash, key.bytes) else { return false };
+        let Some(entry) = self.table.get_mut(place) else { return false };
         self.expiring -= u32::from(entry.deadline().is_some());
         self.expiring += u32::from(deadline.is_some());
         entry.set_deadline(deadline);
@@ -168,7 +190,7 @@ impl SlotData {
     }
 
     /// Shows the entries of the cursor's bucket; the next cursor, 0 after the last bucket.
-    pub(crate) fn scan(&self, cursor: u64, visit: impl FnMut(&Entry)) -> u64 {
+    pub(crate) fn scan<'a>(&'a self, cursor: u64, visit: impl FnMut(&'a Entry)) -> u64 {
         self.table.scan(cursor, visit)
     }
 
