@@ -8,6 +8,7 @@ mod args;
 mod counter;
 mod deadline;
 mod decimal;
+mod elements;
 mod error;
 mod hash;
 mod key;

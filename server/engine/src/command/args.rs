@@ -1,31 +1,9 @@
 //! Reading arguments: numbers as strictly as Redis reads them, and options without regard to case.
 
 use super::CommandError;
+pub(crate) use crate::value::parse_integer;
 
-/// An integer as Redis's `string2ll` takes it: an optional minus, no plus, no leading zero, no space, within 64 bits.
-#[inline]
-pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        digits => (false, digits),
-    };
-    match digits {
-        [b'0'] if !negative => return Some(0),
-        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
-        _ => return None,
-    }
-    let mut magnitude: u64 = 0;
-    for &digit in digits {
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        // Nineteen digits stay below 2^64.
-        magnitude = magnitude * 10 + u64::from(digit - b'0');
-    }
-    if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
-}
-
-/// The same, or the error a command replies.
+/// An integer as Redis's `string2ll` takes it, or the error a command replies.
 #[inline]
 pub(crate) fn integer(text: &[u8]) -> Result<i64, CommandError> {
     parse_integer(text).ok_or(CommandError::NotInteger)
@@ -36,14 +14,22 @@ pub(crate) fn int(text: &[u8]) -> Result<i32, CommandError> {
     i32::try_from(integer(text)?).map_err(|_| CommandError::IntRange)
 }
 
-/// A float as Redis's `getLongDoubleFromObject` and `getDoubleFromObject` take it: no space, no NaN, not empty.
+/// A float as Redis's `getLongDoubleFromObject` and `getDoubleFromObject` take it: no space, no NaN, not empty; what
+/// is too large or too small for a double is refused.
 pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
-    let digits = text.trim_start_matches(['+', '-']);
-    if digits.starts_with(['n', 'N']) {
-        return None;
+    // Most are short integers, which a double holds exactly.
+    if text.len() < 16
+        && let Some(number) = parse_integer(text)
+    {
+        return Some(number as f64);
     }
-    text.parse().ok()
+    let text = std::str::from_utf8(text).ok()?;
+    let value: f64 = text.parse().ok()?;
+    let digits = text.trim_start_matches(['+', '-']);
+    let overflow = value.is_infinite() && !digits.starts_with(['i', 'I']);
+    let underflow =
+        value == 0.0 && digits.bytes().take_while(|b| !b.eq_ignore_ascii_case(&b'e')).any(|b| b > b'0');
+    (!value.is_nan() && !overflow && !underflow).then_some(value)
 }
 
 /// The same, or the error a command replies.
@@ -81,6 +67,30 @@ mod tests {
             ("1a", None),
         ] {
             assert_eq!(parse_integer(text.as_bytes()), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn floats_beyond_a_double_are_refused() {
+        for (text, value) in [
+            ("1", Some(1.0)),
+            ("-2.5", Some(-2.5)),
+            ("+3", Some(3.0)),
+            (".5", Some(0.5)),
+            ("1e3", Some(1000.0)),
+            ("-inf", Some(f64::NEG_INFINITY)),
+            ("Infinity", Some(f64::INFINITY)),
+            ("0e-999", Some(0.0)),
+            ("123456789012345678", Some(123_456_789_012_345_680.0)),
+            ("1e400", None),
+            ("1e-400", None),
+            ("nan", None),
+            ("-NaN", None),
+            ("", None),
+            (" 1", None),
+            ("1 ", None),
+        ] {
+            assert_eq!(parse_float(text.as_bytes()), value, "{text}");
         }
     }
 }

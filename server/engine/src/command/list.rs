@@ -3,59 +3,213 @@
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use super::CommandError;
+use super::args;
+use super::elements;
 use crate::context::Context;
+use crate::effect::{Effect, End};
 use crate::store::locked::LockedSlots;
-
-pub(super) fn llen(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn lpop(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
+use crate::value::List;
 
 pub(super) fn lpush(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
 ) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn lrange(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
-}
-
-pub(super) fn rpop(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
+    push(End::Left, cx, slots, args, reply)
 }
 
 pub(super) fn rpush(
-    _cx: &mut Context<'_>,
-    _slots: &mut LockedSlots<'_>,
-    _args: Args<'_>,
-    _reply: &mut ReplyWriter<'_>,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
 ) -> Result<(), CommandError> {
-    Err(CommandError::Other("ERR unknown command"))
+    push(End::Right, cx, slots, args, reply)
+}
+
+#[inline]
+fn push(
+    end: End,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    let key = args.at(1);
+    let len = slots.modify_or_create(cx, key, |list: &mut List, emitter| {
+        for element in args.skip(2).iter() {
+            list.push(end, element, emitter.limits());
+            emitter.emit(Effect::ListPush { key, end, element });
+        }
+        list.len()
+    })?;
+    reply.count(len);
+    Ok(())
+}
+
+pub(super) fn lpop(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    pop("lpop", End::Left, cx, slots, args, reply)
+}
+
+pub(super) fn rpop(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    pop("rpop", End::Right, cx, slots, args, reply)
+}
+
+fn pop(
+    command: &'static str,
+    end: End,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    if args.len() > 3 {
+        return Err(CommandError::WrongArity(command));
+    }
+    let wanted = args.get(2).map(count).transpose()?;
+    let key = args.at(1);
+    let popped = slots.modify(cx, key, |list: &mut List, emitter| {
+        let count = wanted.unwrap_or(1).min(list.len());
+        if wanted.is_some() {
+            reply.array(count);
+        }
+        for _ in 0..count {
+            if let Some(element) = list.peek(end) {
+                elements::bulk(reply, element);
+            }
+            list.pop(end, emitter.limits());
+        }
+        if count > 0 {
+            emitter.emit(Effect::ListPop { key, end, count });
+        }
+    })?;
+    match (popped, wanted) {
+        (Some(()), _) => {}
+        (None, Some(_)) => reply.null_array(),
+        (None, None) => reply.null(),
+    }
+    Ok(())
+}
+
+fn count(text: &[u8]) -> Result<usize, CommandError> {
+    let number = args::parse_integer(text).and_then(|number| usize::try_from(number).ok());
+    number.ok_or(CommandError::NotPositive)
+}
+
+pub(super) fn llen(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    reply.count(slots.read::<List>(cx, args.at(1))?.map_or(0, List::len));
+    Ok(())
+}
+
+pub(super) fn lrange(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    let (start, end) = (args::integer(args.at(2))?, args::integer(args.at(3))?);
+    let Some(list) = slots.read::<List>(cx, args.at(1))? else {
+        reply.array(0);
+        return Ok(());
+    };
+    let range = elements::positions(start, end, list.len());
+    reply.array(range.len());
+    for element in list.iter_from(range.start).take(range.len()) {
+        elements::bulk(reply, element);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use nuthatch_proto::resp::Protocol;
+
+    use crate::testing::Bench;
+
+    #[test]
+    fn both_ends_push_and_pop() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("RPUSH l a b 3", ":3"),
+            ("LPUSH l x y", ":5"),
+            ("LRANGE l 0 -1", "[y x a b 3]"),
+            ("LLEN l", ":5"),
+            ("LPOP l", "y"),
+            ("RPOP l", "3"),
+            ("RPOP l 2", "[b a]"),
+            ("LPOP l 0", "[]"),
+            ("LPOP l 9", "[x]"),
+            ("EXISTS l", ":0"),
+            ("LPOP l", "nil"),
+            ("LPOP l 1", "nil"),
+            ("LLEN l", ":0"),
+            ("LRANGE l 0 -1", "[]"),
+        ]);
+        assert_eq!(
+            bench.effects(),
+            [
+                "push l Right a",
+                "push l Right b",
+                "push l Right 3",
+                "push l Left x",
+                "push l Left y",
+                "pop l Left 1",
+                "pop l Right 1",
+                "pop l Right 2",
+                "pop l Left 1"
+            ]
+        );
+    }
+
+    #[test]
+    fn arguments_are_judged_before_the_key() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("SET s v", "+OK"),
+            ("LPOP s x", "-ERR value is out of range, must be positive"),
+            ("LPOP s -1", "-ERR value is out of range, must be positive"),
+            ("LPOP s 1 2", "-ERR wrong number of arguments for 'lpop' command"),
+            ("RPOP s 1 2", "-ERR wrong number of arguments for 'rpop' command"),
+            ("LRANGE s a 1", "-ERR value is not an integer or out of range"),
+            ("LPOP s 1", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+            ("LPUSH s 1", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+            ("LLEN s", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+            ("LRANGE s 0 1", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ]);
+    }
+
+    #[test]
+    fn an_absent_list_pops_a_null_of_the_shape_asked_for() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.run_raw(&["LPOP", "l"]), b"$-1\r\n");
+        assert_eq!(bench.run_raw(&["LPOP", "l", "2"]), b"*-1\r\n");
+        bench.protocol = Protocol::Resp3;
+        assert_eq!(bench.run_raw(&["LPOP", "l", "2"]), b"_\r\n");
+    }
+
+    #[test]
+    fn a_long_list_is_read_anywhere() {
+        let mut bench = Bench::new();
+        for n in 0..3_000 {
+            bench.check(&format!("RPUSH l element:{n}"), &format!(":{}", n + 1));
+        }
+        bench.check("LRANGE l 1500 1501", "[element:1500 element:1501]");
+        bench.check("LRANGE l -2 5000", "[element:2998 element:2999]");
+    }
 }

@@ -1,0 +1,51 @@
+//! What the commands on collections share: replying with elements, and ranges of positions that count from both ends.
+
+use std::ops::Range;
+
+use nuthatch_proto::resp::ReplyWriter;
+
+use crate::value::Item;
+
+/// Replies with an element, as a bulk string.
+#[inline]
+pub(super) fn bulk(reply: &mut ReplyWriter<'_>, item: Item<'_>) {
+    match item {
+        Item::Bytes(bytes) => reply.bulk(bytes),
+        Item::Integer(number) => reply.bulk_integer(number),
+    }
+}
+
+/// The positions from `start` to `end`, both included, of `len`; negative ones count from the end. Out of range is
+/// no error: the range is cut, to nothing if need be.
+pub(super) fn positions(start: i64, end: i64, len: usize) -> Range<usize> {
+    let resolve = |position: i64| {
+        let distance = usize::try_from(position.unsigned_abs()).unwrap_or(usize::MAX);
+        if position < 0 { len.checked_sub(distance) } else { Some(distance) }
+    };
+    let start = resolve(start).unwrap_or(0);
+    let end = resolve(end).map_or(0, |end| end.saturating_add(1)).min(len);
+    start.min(end)..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_from_both_ends_and_are_cut() {
+        for (start, end, len, range) in [
+            (0, -1, 5, 0..5),
+            (1, 3, 5, 1..4),
+            (-3, -2, 5, 2..4),
+            (-100, 100, 5, 0..5),
+            (5, 10, 5, 5..5),
+            (3, 1, 5, 2..2),
+            (0, -6, 5, 0..0),
+            (i64::MIN, i64::MAX, 5, 0..5),
+            (i64::MAX, i64::MIN, 5, 0..0),
+            (0, -1, 0, 0..0),
+        ] {
+            assert_eq!(positions(start, end, len), range, "{start} {end} {len}");
+        }
+    }
+}
