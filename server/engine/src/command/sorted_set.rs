@@ -64,7 +64,7 @@ impl AddOptions {
     fn check(self, members: usize) -> Result<(), CommandError> {
         let error = if self.nx && self.xx {
             "ERR XX and NX options at the same time are not compatible"
-        } else if (self.gt && self.nx) || (self.lt && self.nx) || (self.gt && self.lt) {
+        } else if [self.nx, self.gt, self.lt].into_iter().filter(|&set| set).count() > 1 {
             "ERR GT, LT, and/or NX options at the same time are not compatible"
         } else if self.incr && members > 1 {
             "ERR INCR option supports a single increment-element pair"

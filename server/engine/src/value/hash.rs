@@ -159,7 +159,7 @@ impl Hash {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
@@ -177,7 +177,7 @@ mod tests {
         hash_seed: 1,
     };
 
-    fn contents(hash: &Hash) -> HashMap<Vec<u8>, Vec<u8>> {
+    fn contents(hash: &Hash) -> BTreeMap<Vec<u8>, Vec<u8>> {
         hash.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect()
     }
 
@@ -186,7 +186,7 @@ mod tests {
         fn agrees_with_a_map(
             operations in prop::collection::vec((0_u8..6, 0_i64..14, "[0-9]{1,3}|x{1,12}"), 0..300)
         ) {
-            let (mut hash, mut model) = (Hash::new(), HashMap::new());
+            let (mut hash, mut model) = (Hash::new(), BTreeMap::new());
             for (kind, field, value) in operations {
                 let field = if kind == 0 { format!("f{field}") } else { field.to_string() }.into_bytes();
                 if kind < 4 {

@@ -214,7 +214,7 @@ impl Set {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::BTreeSet;
 
     use proptest::prelude::*;
 
@@ -228,7 +228,7 @@ mod tests {
         ) {
             let limits =
                 Limits { set_integers: 12, set_entries: 8, set_value: 10, hash_seed: 3, ..Limits::default() };
-            let (mut set, mut model) = (Set::new(), HashSet::new());
+            let (mut set, mut model) = (Set::new(), BTreeSet::new());
             for (kind, number, text) in operations {
                 let member = if integers_only { number.to_string() } else { text }.into_bytes();
                 if kind < 3 {
@@ -238,7 +238,7 @@ mod tests {
                 }
                 prop_assert_eq!(set.contains(&member), model.contains(&member));
                 prop_assert_eq!(set.len(), model.len());
-                prop_assert_eq!(set.iter().map(Item::to_vec).collect::<HashSet<_>>(), model.clone());
+                prop_assert_eq!(set.iter().map(Item::to_vec).collect::<BTreeSet<_>>(), model.clone());
                 prop_assert_eq!(set.iter().count(), model.len());
             }
         }

@@ -215,15 +215,15 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
     use super::*;
 
-    fn contents(table: &Table) -> HashMap<Vec<u8>, Vec<u8>> {
+    fn contents(table: &Table) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let pairs: Vec<_> = table.records().map(|r| (r.key.to_vec(), r.value.to_vec())).collect();
-        let map: HashMap<_, _> = pairs.iter().cloned().collect();
+        let map: BTreeMap<_, _> = pairs.iter().cloned().collect();
         assert_eq!(map.len(), pairs.len(), "a key stands twice");
         map
     }
@@ -233,7 +233,7 @@ mod tests {
         fn agrees_with_a_map(
             operations in prop::collection::vec((0_u8..5, 0_u16..300, 0_usize..4), 0..2_000)
         ) {
-            let (mut table, mut model) = (Table::new(7, 0), HashMap::new());
+            let (mut table, mut model) = (Table::new(7, 0), BTreeMap::new());
             for (kind, key, size) in operations {
                 let key = format!("key:{key}").into_bytes();
                 if kind < 3 {
