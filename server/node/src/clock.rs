@@ -18,7 +18,16 @@ pub(crate) fn since_epoch() -> Duration {
 /// The wall clock in milliseconds.
 #[inline]
 pub(crate) fn now() -> Timestamp {
-    Timestamp(u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX))
+    timestamp(since_epoch())
+}
+
+/// A reading of the wall clock in milliseconds.
+#[inline]
+pub(crate) fn timestamp(since_epoch: Duration) -> Timestamp {
+    // Seconds and the rest apart: a division of 128 bits would cost more than reading the clock.
+    Timestamp(
+        since_epoch.as_secs().saturating_mul(1000).saturating_add(u64::from(since_epoch.subsec_millis())),
+    )
 }
 
 /// A clock that never goes back, for measuring.

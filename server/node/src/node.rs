@@ -1,32 +1,222 @@
 //! One node: builds its parts, starts their threads, stops them in order.
 //!
-//! [`Node`] is what every thread may see of it: shared, immutable or behind its own synchronisation.
+//! [`Node`] is what every thread may see: shared, immutable or behind its own synchronisation. Its threads are the
+//! main one (listening, signals, samples), one IO thread per core, and in cluster mode those of the control plane.
+//!
+//! Start: sockets first, so that a taken port is known before anything else happens; then the parts; then the threads.
+//! Stop: no more connections, then the IO threads with the connections they have, then the rest.
 
+pub(crate) mod limits;
+pub(crate) mod upkeep;
+
+use std::fmt::Write;
+use std::fs;
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 
+use arc_swap::ArcSwapOption;
+use nuthatch_engine::{Engine, EngineOptions};
+use nuthatch_proto::ids::Timestamp;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
+use crate::clock;
+use crate::config::Config;
+use crate::dispatch::Routing;
+use crate::net::clients::Clients;
 use crate::net::io_thread::IoThread;
 use crate::net::listener;
+use crate::telemetry::{Telemetry, log};
+
+/// The version of Redis whose commands and words these are.
+pub(crate) const REDIS_VERSION: &str = "7.2.4";
+
+/// The node could not start. `Display` is one line.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It cannot listen there.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A directory or a file that it needs.
+    #[error("option '{option}': {}: {source}", path.display())]
+    File {
+        /// The option that names it.
+        option: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The system refuses something: a thread, entropy, a signal.
+    #[error("the system refuses: {0}")]
+    System(#[from] io::Error),
+}
 
 /// What all threads of a node share.
 pub struct Node {
-    // The engine, the configuration, the client registry and, in cluster mode, the handle of the metadata driver.
+    pub(crate) config: Config,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) clients: Clients,
+    pub(crate) telemetry: Telemetry,
+    /// What the newest topology means for this node; nothing in standalone mode.
+    pub(crate) routing: ArcSwapOption<Routing>,
+    /// When it started.
+    pub(crate) started: Timestamp,
+    /// This run, for INFO.
+    pub(crate) run_id: String,
+    stopping: watch::Sender<bool>,
 }
 
-/// Serves on that port until the process ends.
-pub fn serve(port: u16) -> io::Result<()> {
-    let node = Arc::new(Node {});
-    let count = thread::available_parallelism().map_or(1, |n| n.get());
-    let started: Vec<_> =
-        (0..count).map(|i| IoThread::start(i, Arc::clone(&node))).collect::<io::Result<_>>()?;
-    let (threads, _handles): (Vec<_>, Vec<_>) = started.into_iter().unzip();
-    Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let socket = TcpListener::bind(("127.0.0.1", port)).await?;
-        listener::accept(socket, &threads).await;
+impl Node {
+    fn new(config: Config) -> io::Result<Self> {
+        let options = EngineOptions { databases: config.settings().databases, hash_seed: clock::seed()? };
+        let mut id = [0; 20];
+        clock::entropy(&mut id)?;
+        let mut run_id = String::new();
+        for byte in id {
+            // Writing to a String does not fail.
+            let _ = write!(run_id, "{byte:02x}");
+        }
+        Ok(Self {
+            config,
+            engine: Arc::new(Engine::new(options)),
+            clients: Clients::default(),
+            telemetry: Telemetry::default(),
+            routing: ArcSwapOption::empty(),
+            started: clock::now(),
+            run_id,
+            stopping: watch::Sender::new(false),
+        })
+    }
+
+    /// Whether the node is one of a cluster.
+    pub(crate) fn in_cluster(&self) -> bool {
+        self.config.settings().cluster.enabled
+    }
+
+    /// Asks the node to end.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+}
+
+/// A node that listens and does not serve yet.
+pub struct Prepared {
+    node: Arc<Node>,
+    listeners: Vec<std::net::TcpListener>,
+}
+
+impl Prepared {
+    /// Takes the configured addresses and builds the parts.
+    pub fn new(config: Config) -> Result<Self, StartError> {
+        let settings = config.settings();
+        let file = |option, path: &PathBuf, source| StartError::File { option, path: path.clone(), source };
+        fs::create_dir_all(&settings.dir).map_err(|source| file("dir", &settings.dir, source))?;
+        if let Some(path) = &settings.logfile {
+            log::start(settings.loglevel, Some(path)).map_err(|source| file("logfile", path, source))?;
+        } else {
+            log::start(settings.loglevel, None)?;
+        }
+        let listeners = listener::listen(&settings)
+            .map_err(|(address, source)| StartError::Listen { address, source })?;
+        limits::raise_descriptors(settings.maxclients);
+        drop(settings);
+        Ok(Self { node: Arc::new(Node::new(config)?), listeners })
+    }
+
+    /// What the node's threads share.
+    #[must_use]
+    pub fn node(&self) -> Arc<Node> {
+        Arc::clone(&self.node)
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(std::net::TcpListener::local_addr).collect()
+    }
+
+    /// Serves until the node is asked to end, by a signal, by SHUTDOWN or by [`Node::stop`].
+    pub fn run(self) -> Result<(), StartError> {
+        let Self { node, listeners } = self;
+        let settings = Arc::clone(&node.config.settings());
+        if let Some(path) = &settings.pidfile {
+            fs::write(path, format!("{}\n", std::process::id())).map_err(|source| StartError::File {
+                option: "pidfile",
+                path: path.clone(),
+                source,
+            })?;
+        }
+        let started: Vec<_> = (0..settings.io_threads)
+            .map(|index| IoThread::start(index, Arc::clone(&node)))
+            .collect::<io::Result<_>>()?;
+        let (threads, handles): (Vec<_>, Vec<_>) = started.into_iter().unzip();
+        announce(&node);
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let threads = Arc::new(threads);
+        runtime.block_on(serve(&node, listeners, &threads))?;
+        // No more connections are accepted; dropping the threads' queues ends them.
+        drop(runtime);
+        drop(threads);
+        for handle in handles {
+            if handle.join().is_err() {
+                tracing::error!("An IO thread ended in a panic.");
+            }
+        }
+        if let Some(path) = &settings.pidfile {
+            // Somebody may have removed it.
+            let _ = fs::remove_file(path);
+        }
+        tracing::info!("Nuthatch is now ready to exit, bye bye...");
         Ok(())
-    })
+    }
+}
+
+async fn serve(
+    node: &Arc<Node>,
+    listeners: Vec<std::net::TcpListener>,
+    threads: &Arc<Vec<IoThread>>,
+) -> io::Result<()> {
+    let mut stopping = node.stopping.subscribe();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut tasks = JoinSet::new();
+    for listener in listeners {
+        let listener = TcpListener::from_std(listener)?;
+        let (node, threads) = (Arc::clone(node), Arc::clone(threads));
+        tasks.spawn(async move { listener::accept(listener, &node, &threads).await });
+    }
+    let watched = Arc::clone(node);
+    tasks.spawn(async move { upkeep::watch(&watched).await });
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("Received SIGTERM scheduling shutdown..."),
+        _ = interrupt.recv() => tracing::info!("Received SIGINT scheduling shutdown..."),
+        // An error would mean that the node is gone, and this function holds it.
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
+    tasks.shutdown().await;
+    Ok(())
+}
+
+fn announce(node: &Node) {
+    let settings = node.config.settings();
+    for name in node.config.without_effect() {
+        tracing::warn!("Option '{name}' is known from Redis and has no effect here.");
+    }
+    let mode = if settings.cluster.enabled { "cluster" } else { "standalone" };
+    tracing::info!(
+        "Nuthatch {} (commands of Redis {REDIS_VERSION}) running mode={mode}, port={}, io-threads={}.",
+        env!("CARGO_PKG_VERSION"),
+        settings.port,
+        settings.io_threads
+    );
+    tracing::info!("Ready to accept connections tcp");
 }

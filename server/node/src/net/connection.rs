@@ -1,45 +1,312 @@
-//! One connection's life: read, decode, execute a batch, write once.
+//! One connection's life: read what is there, run it as one batch, write the replies once.
+//!
+//! Reading and writing go through buffers of the thread ([`Scratch`]), which only one connection uses at a time: they
+//! are borrowed between two awaits and never across one. A connection has bytes of its own only while a request is
+//! incomplete ([`Input`]) or a reply is not taken ([`Output`]); an idle one has neither.
+//!
+//! Order: nothing is read before all replies were taken (back-pressure); a batch whose replies pass
+//! [`REPLIES_MAX`] is interrupted, written, and gone on with. Requests are answered in the order they came, also when
+//! one of them has to wait for something ([`Turn::Wait`]).
+//!
+//! Neighbours: `dispatch` runs the requests, `output` sends the replies, `clients` ends connections from outside.
 
-use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net;
-use std::pin::Pin;
+use std::os::fd::AsRawFd;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
 
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use nuthatch_engine::{Rng, Stats};
+use nuthatch_proto::resp::Decoder;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 
-use crate::node::Node;
+use super::io_thread::Thread;
+use super::output::{Output, SendError};
+use super::session::Session;
+use crate::admin::{self, Flow};
+use crate::clock;
+use crate::dispatch::{Batch, Deferred, Turn, Window};
 
-/// A thread's buffers, shared by its connections: only one of them runs at a time.
+/// How many bytes are read at once.
+const READ_LEN: usize = 64 * 1024;
+
+/// How much room is made at once for an incomplete request.
+const READ_MORE_MAX: usize = 1024 * 1024;
+
+/// Replies beyond this are written before more requests of the batch run.
+pub(crate) const REPLIES_MAX: usize = 256 * 1024;
+
+/// What a thread lends the engine with every batch.
+pub(crate) struct EngineSide {
+    pub(crate) stats: Stats,
+    pub(crate) rng: Rng,
+}
+
+/// A thread's buffers, shared by its connections.
 pub(crate) struct Scratch {
-    input: RefCell<Vec<u8>>,
+    /// What was just read.
+    input: Vec<u8>,
+    /// The replies of the batch.
+    replies: Vec<u8>,
+    /// The requests being run.
+    window: Window,
+    pub(crate) engine: EngineSide,
 }
 
 impl Scratch {
-    pub(crate) fn new() -> Self {
-        Self { input: RefCell::new(vec![0; 64 * 1024]) }
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            engine: EngineSide { stats: Stats::default(), rng: Rng::new(seed) },
+            input: vec![0; READ_LEN],
+            replies: Vec::with_capacity(READ_LEN),
+            window: Window::default(),
+        }
     }
 }
 
-/// Serves the connection until either side closes it.
-pub(crate) async fn run(stream: net::TcpStream, _node: &Node, scratch: &Scratch) {
-    // An error here is the peer's leaving, in one form or another: there is nobody to tell.
-    let _ = serve(stream, scratch).await;
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    /// One side closed it in good order.
+    #[error("closed")]
+    Closed,
+    /// It broke.
+    #[error(transparent)]
+    Broken(#[from] SendError),
+    /// Somebody ended it.
+    #[error("killed")]
+    Killed,
+    /// A request grew too long without becoming complete.
+    #[error("closed for exceeding the query buffer limit")]
+    QueryTooLong,
 }
 
-async fn serve(stream: net::TcpStream, scratch: &Scratch) -> io::Result<()> {
-    let mut stream = TcpStream::from_std(stream)?;
-    loop {
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+/// Bytes of requests that could not run yet.
+#[derive(Debug, Default)]
+struct Input {
+    bytes: Vec<u8>,
+    /// Where the first of those requests begins.
+    start: usize,
+    /// Whether a whole request may be among them: the last turn was interrupted.
+    ready: bool,
+}
+
+impl Input {
+    fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Drops what was run; gives the memory back when nothing is left.
+    fn settle(&mut self, ready: bool) {
+        self.ready = ready && self.len() > 0;
+        if self.len() == 0 {
+            *self = Self::default();
+        } else if self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+    }
+}
+
+struct Connection<'a> {
+    thread: &'a Thread,
+    stream: TcpStream,
+    session: Session,
+    decoder: Decoder,
+    input: Input,
+    output: Output,
+}
+
+/// Serves the connection until either side closes it.
+pub(crate) async fn run(stream: net::TcpStream, thread: &Thread) {
+    let Ok(connection) = Connection::new(stream, thread) else { return };
+    let client = connection.session.client.clone();
+    let end = connection.serve().await;
+    thread.node.clients.remove(client.id);
+    if let Err(end @ (End::Broken(SendError::OverLimit) | End::QueryTooLong)) = end {
+        tracing::warn!("Client id={} addr={} {end}", client.id, client.addr);
+    }
+}
+
+impl<'a> Connection<'a> {
+    fn new(stream: net::TcpStream, thread: &'a Thread) -> io::Result<Self> {
+        let (addr, laddr, fd) = (stream.peer_addr()?, stream.local_addr()?, stream.as_raw_fd());
+        let stream = TcpStream::from_std(stream)?;
+        let client = thread.node.clients.register(addr, laddr, fd, clock::now());
+        let open = thread.node.config.settings().requirepass.is_none();
+        Ok(Self {
+            thread,
+            stream,
+            session: Session::new(client, open),
+            decoder: Decoder::default(),
+            input: Input::default(),
+            output: Output::default(),
+        })
+    }
+
+    async fn serve(mut self) -> Result<(), End> {
+        poll_fn(|cx| {
+            self.session.client.set_waker(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
+        loop {
+            let turn = if self.input.ready {
+                self.turn_of_kept_input()
+            } else if self.input.len() > 0 {
+                self.read_more().await?;
+                self.turn_of_kept_input()
+            } else {
+                self.turn_of_fresh_input().await?
+            };
+            self.send()?;
+            if !self.output.is_empty() {
+                self.drain().await?;
+            }
+            match turn {
+                Turn::Done { drained: true } => {}
+                // More is waiting, here or in the socket: first the others.
+                Turn::Done { drained: false } | Turn::Flush => yield_now().await,
+                Turn::Wait(deferred) => Box::pin(self.wait(deferred)).await?,
+                Turn::Close => return Err(End::Closed),
+            }
+        }
+    }
+
+    /// Waits for bytes and runs the requests among them, straight from the thread's buffer.
+    async fn turn_of_fresh_input(&mut self) -> Result<Turn, End> {
+        let Self { thread, stream, session, decoder, input, .. } = self;
+        poll_fn(|cx| {
+            if session.client.is_killed() {
+                return Poll::Ready(Err(End::Killed));
+            }
+            let mut scratch = thread.scratch.borrow_mut();
+            let Scratch { input: buffer, replies, window, engine } = &mut *scratch;
+            let mut read = ReadBuf::new(buffer);
+            match Pin::new(&mut *stream).poll_read(cx, &mut read) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Ready(Ok(())) => {}
+            }
+            let len = read.filled().len();
+            if len == 0 {
+                return Poll::Ready(Err(End::Closed));
+            }
+            thread.counters.net_input.add(len as u64);
+            let mut batch = Batch::new(thread, session, decoder, engine);
+            let mut start = 0;
+            let turn = batch.run(&mut buffer[..len], &mut start, window, replies);
+            if start < len {
+                input.bytes.extend_from_slice(&buffer[start..len]);
+                input.ready = turn.is_interrupted();
+            }
+            let drained = len < READ_LEN;
+            Poll::Ready(Ok(if let Turn::Done { .. } = turn { Turn::Done { drained } } else { turn }))
+        })
+        .await
+    }
+
+    /// Waits for more bytes of an incomplete request.
+    #[cold]
+    async fn read_more(&mut self) -> Result<(), End> {
+        let Self { thread, stream, session, input, .. } = self;
+        // Room grows with what has arrived, never with what was announced.
+        input.bytes.reserve(input.bytes.len().clamp(READ_LEN / 4, READ_MORE_MAX));
+        let mut read = pin!(stream.read_buf(&mut input.bytes));
         let len = poll_fn(|cx| {
-            let mut input = scratch.input.borrow_mut();
-            let mut buffer = ReadBuf::new(&mut input);
-            Pin::new(&mut stream).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+            if session.client.is_killed() {
+                return Poll::Ready(Err(End::Killed));
+            }
+            read.as_mut().poll(cx).map_err(End::from)
         })
         .await?;
         if len == 0 {
+            return Err(End::Closed);
+        }
+        thread.counters.net_input.add(len as u64);
+        if input.len() as u64 > thread.node.config.settings().query_buffer_limit {
+            return Err(End::QueryTooLong);
+        }
+        Ok(())
+    }
+
+    /// Runs the requests among the connection's own bytes.
+    #[cold]
+    fn turn_of_kept_input(&mut self) -> Turn {
+        let Self { thread, session, decoder, input, .. } = self;
+        let mut scratch = thread.scratch.borrow_mut();
+        let Scratch { replies, window, engine, .. } = &mut *scratch;
+        let mut batch = Batch::new(thread, session, decoder, engine);
+        let turn = batch.run(&mut input.bytes, &mut input.start, window, replies);
+        input.settle(turn.is_interrupted());
+        turn
+    }
+
+    /// Sends the replies of the turn.
+    fn send(&mut self) -> Result<(), End> {
+        let mut scratch = self.thread.scratch.borrow_mut();
+        let Scratch { replies, .. } = &mut *scratch;
+        if replies.is_empty() {
             return Ok(());
         }
-        stream.write_all(b"+PONG\r\n").await?;
+        self.thread.counters.net_output.add(replies.len() as u64);
+        self.output.send(&self.stream, replies)?;
+        // One huge reply must not stay with the thread for good.
+        replies.shrink_to(REPLIES_MAX * 2);
+        Ok(())
+    }
+
+    /// Waits until the client has taken its replies.
+    #[cold]
+    async fn drain(&mut self) -> Result<(), End> {
+        let limit = self.thread.node.config.settings().output_limit;
+        let client = Arc::clone(&self.session.client);
+        client.set_pending(self.input.len(), self.output.len());
+        let mut drain = pin!(self.output.drain(&self.stream, limit));
+        poll_fn(|cx| {
+            if client.is_killed() {
+                return Poll::Ready(Err(End::Killed));
+            }
+            drain.as_mut().poll(cx).map_err(End::from)
+        })
+        .await?;
+        client.set_pending(self.input.len(), 0);
+        Ok(())
+    }
+
+    /// Waits for a command that cannot be answered at once, and keeps its reply.
+    #[cold]
+    async fn wait(&mut self, deferred: Deferred) -> Result<(), End> {
+        let client = Arc::clone(&self.session.client);
+        let mut replies = Vec::new();
+        let flow = {
+            let mut wait = pin!(admin::wait(&self.thread.node, &mut self.session, &deferred, &mut replies));
+            poll_fn(|cx| {
+                if client.is_killed() {
+                    return Poll::Ready(Err(End::Killed));
+                }
+                wait.as_mut().poll(cx).map(Ok)
+            })
+            .await?
+        };
+        self.thread.counters.net_output.add(replies.len() as u64);
+        self.output.send(&self.stream, &mut replies)?;
+        if !self.output.is_empty() {
+            self.drain().await?;
+        }
+        match flow {
+            Flow::Done | Flow::Defer(_) => Ok(()),
+            Flow::Close => Err(End::Closed),
+        }
     }
 }

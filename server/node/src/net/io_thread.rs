@@ -3,36 +3,59 @@
 //! The listener hands a connection over through a queue; from then on nothing of it is touched by another thread but
 //! the few atomics in the client registry. The buffers that requests are read into and replies are written into belong
 //! to the thread, not to the connection: an idle connection owns neither.
+//!
+//! The thread ends when its queue is closed: its runtime is dropped, and with it every connection.
 
+use std::cell::RefCell;
+use std::io;
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
 
-use super::connection;
-use crate::node::Node;
+use super::connection::{self, Scratch};
+use crate::clock;
+use crate::node::{Node, upkeep};
+use crate::telemetry::counters::ThreadCounters;
+
+/// What the tasks of one thread share.
+pub(crate) struct Thread {
+    pub(crate) node: Arc<Node>,
+    pub(crate) counters: Arc<ThreadCounters>,
+    /// Borrowed between two awaits, never across one.
+    pub(crate) scratch: RefCell<Scratch>,
+}
 
 /// The listener's end of an IO thread.
 pub(crate) struct IoThread {
+    /// Bounded by the listener, which counts the connections.
     queue: UnboundedSender<TcpStream>,
     connections: Arc<AtomicUsize>,
 }
 
 impl IoThread {
-    /// Starts the thread. It ends when the handle is dropped and its last connection is closed.
-    pub(crate) fn start(index: usize, node: Arc<Node>) -> std::io::Result<(Self, JoinHandle<()>)> {
+    /// Starts the thread. It ends when the handle is dropped.
+    pub(crate) fn start(index: usize, node: Arc<Node>) -> io::Result<(Self, JoinHandle<()>)> {
         let (queue, incoming) = unbounded_channel();
         let connections = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&connections);
-        let runtime = move || Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let seed = clock::seed()?;
         let thread = thread::Builder::new().name(format!("io-{index}")).spawn(move || {
-            let runtime = runtime().expect("the runtime starts: the process has descriptors left");
-            runtime.block_on(accept(incoming, node, count));
+            let counters = node.telemetry.thread();
+            let thread = Rc::new(Thread { node, counters, scratch: RefCell::new(Scratch::new(seed)) });
+            match runtime() {
+                Ok(runtime) => runtime.block_on(serve(incoming, thread, count)),
+                // Without this thread connections would hang: better no node than such a one.
+                Err(error) => {
+                    tracing::error!("Cannot start an IO thread: {error}");
+                    thread.node.stop();
+                }
+            }
         })?;
         Ok((Self { queue, connections }, thread))
     }
@@ -51,12 +74,16 @@ impl IoThread {
     }
 }
 
-async fn accept(mut incoming: UnboundedReceiver<TcpStream>, node: Arc<Node>, count: Arc<AtomicUsize>) {
-    let scratch = Rc::new(connection::Scratch::new());
+fn runtime() -> io::Result<LocalRuntime> {
+    Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+}
+
+async fn serve(mut incoming: UnboundedReceiver<TcpStream>, thread: Rc<Thread>, count: Arc<AtomicUsize>) {
+    spawn_local(upkeep::expire(Rc::clone(&thread)));
     while let Some(stream) = incoming.recv().await {
-        let (node, scratch, count) = (Arc::clone(&node), Rc::clone(&scratch), Arc::clone(&count));
+        let (thread, count) = (Rc::clone(&thread), Arc::clone(&count));
         spawn_local(async move {
-            connection::run(stream, &node, &scratch).await;
+            connection::run(stream, &thread).await;
             count.fetch_sub(1, Ordering::Relaxed);
         });
     }

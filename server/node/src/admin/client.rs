@@ -1,0 +1,198 @@
+//! CLIENT: what a connection calls itself, and the list of all.
+
+use nuthatch_proto::command_table::{Handler, commands};
+use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::resp::number::parse_integer;
+use nuthatch_proto::resp::{Protocol, ReplyWriter};
+
+use super::{Call, SYNTAX_ERROR, text};
+use crate::net::clients::{Client, NO_COMMAND};
+use crate::telemetry::counters;
+
+/// The name, if it is one: printable and without spaces, because CLIENT LIST separates by them.
+pub(super) fn valid_name(name: &[u8]) -> Result<String, &'static str> {
+    if name.iter().all(u8::is_ascii_graphic) {
+        Ok(text(name))
+    } else {
+        Err("ERR Client names cannot contain spaces, newlines or special characters.")
+    }
+}
+
+pub(super) fn get_name(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let name = call.session.client.labels().name;
+    reply.bulk_or_null(Some(name.as_bytes()).filter(|name| !name.is_empty()));
+}
+
+pub(super) fn set_name(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    match valid_name(call.args.at(2)) {
+        Ok(name) => {
+            call.session.client.relabel(|labels| labels.name = name);
+            reply.ok();
+        }
+        Err(error) => reply.error(error),
+    }
+}
+
+pub(super) fn set_info(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let (option, value) = (text(call.args.at(2)), call.args.at(3));
+    let option_is = |name: &str| option.eq_ignore_ascii_case(name);
+    if !option_is("LIB-NAME") && !option_is("LIB-VER") {
+        return reply.error(&format!("ERR Unrecognized option '{option}'"));
+    }
+    if !value.iter().all(u8::is_ascii_graphic) {
+        let option = option.to_ascii_lowercase();
+        return reply.error(&format!("ERR {option} cannot contain spaces, newlines or special characters."));
+    }
+    let value = text(value);
+    call.session.client.relabel(|labels| {
+        if option_is("LIB-NAME") {
+            labels.lib_name = value;
+        } else {
+            labels.lib_version = value;
+        }
+    });
+    reply.ok();
+}
+
+pub(super) fn no_evict(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let word = call.args.at(2);
+    let on = word.eq_ignore_ascii_case(b"ON");
+    if !on && !word.eq_ignore_ascii_case(b"OFF") {
+        return reply.error(SYNTAX_ERROR);
+    }
+    call.session.client.set_no_evict(on);
+    reply.ok();
+}
+
+pub(super) fn info(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    report_own(&call);
+    let line = describe(&call.session.client, call.now) + "\n";
+    reply.verbatim("txt", line.as_bytes());
+}
+
+/// Brings what others see of the caller up to this very command: it is told only at the end of a batch.
+fn report_own(call: &Call<'_>) {
+    let spec = call.args.get(0).and_then(nuthatch_proto::command_table::lookup);
+    let spec = spec.and_then(|spec| call.args.get(1).and_then(|name| spec.subcommand(name)));
+    call.session.client.report(crate::net::clients::Progress {
+        now: call.now,
+        db: call.session.db,
+        last_command: spec.map_or(NO_COMMAND, |spec| counters::place(spec.handler)),
+    });
+}
+
+/// The classes of clients that CLIENT LIST and CLIENT KILL tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// An ordinary client: all there are.
+    Normal,
+    /// A replica, a primary or a subscriber: there are none yet.
+    Other,
+}
+
+/// The class of that name.
+pub(super) fn class(name: &[u8]) -> Option<Class> {
+    let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+    if is("normal") {
+        Some(Class::Normal)
+    } else if ["master", "replica", "slave", "pubsub"].into_iter().any(is) {
+        Some(Class::Other)
+    } else {
+        None
+    }
+}
+
+pub(super) fn list(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    report_own(&call);
+    let options = call.args.skip(2);
+    let is = |word: &str| options.get(0).is_some_and(|o| o.eq_ignore_ascii_case(word.as_bytes()));
+    let mut all = call.node.clients.all();
+    match options.len() {
+        0 => {}
+        2 if is("TYPE") => match class(options.at(1)) {
+            Some(Class::Normal) => {}
+            Some(Class::Other) => all.clear(),
+            None => return reply.error(&format!("ERR Unknown client type '{}'", text(options.at(1)))),
+        },
+        2.. if is("ID") => {
+            let ids: Option<Vec<_>> = options.skip(1).iter().map(parse_integer).collect();
+            let Some(ids) = ids else { return reply.error("ERR Invalid client ID") };
+            all.retain(|client| ids.iter().any(|&id| u64::try_from(id) == Ok(client.id)));
+        }
+        _ => return reply.error(SYNTAX_ERROR),
+    }
+    let mut lines = String::new();
+    for client in all {
+        lines.push_str(&describe(&client, call.now));
+        lines.push('\n');
+    }
+    reply.verbatim("txt", lines.as_bytes());
+}
+
+/// The name under which a command is counted: `get`, `client|list`.
+pub(crate) fn command_name(place: u16) -> String {
+    let is = |handler: Handler| handler != Handler::Container && counters::place(handler) == place;
+    for spec in commands() {
+        if is(spec.handler) {
+            return spec.name.to_owned();
+        }
+        if let Some(subcommand) = spec.subcommands.iter().find(|subcommand| is(subcommand.handler)) {
+            return format!("{}|{}", spec.name, subcommand.name);
+        }
+    }
+    "NULL".to_owned()
+}
+
+/// A line of CLIENT LIST.
+fn describe(client: &Client, now: Timestamp) -> String {
+    let labels = client.labels();
+    let seconds = |since: Timestamp| now.0.saturating_sub(since.0) / 1000;
+    let (input, output) = client.pending();
+    let resp = match client.protocol() {
+        Protocol::Resp2 => 2,
+        Protocol::Resp3 => 3,
+    };
+    format!(
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 \
+         qbuf={input} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events={} \
+         cmd={} user=default redir=-1 resp={resp} lib-name={} lib-ver={}",
+        client.id,
+        client.addr,
+        client.laddr,
+        client.fd,
+        labels.name,
+        seconds(client.created),
+        seconds(client.last_active()),
+        if client.no_evict() { "e" } else { "N" },
+        client.db(),
+        usize::from(output > 0),
+        size_of::<Client>() + input + output,
+        if output > 0 { "rw" } else { "r" },
+        command_name(client.last_command()),
+        labels.lib_name,
+        labels.lib_version,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_named_as_they_are_counted() {
+        let place = |words: &[&str]| {
+            let spec = nuthatch_proto::command_table::lookup(words[0].as_bytes()).expect("a command");
+            let spec = words.get(1).map_or(spec, |w| spec.subcommand(w.as_bytes()).expect("a subcommand"));
+            counters::place(spec.handler)
+        };
+        assert_eq!(command_name(place(&["get"])), "get");
+        assert_eq!(command_name(place(&["client", "list"])), "client|list");
+        assert_eq!(command_name(NO_COMMAND), "NULL");
+    }
+
+    #[test]
+    fn names_have_no_blanks() {
+        assert_eq!(valid_name(b"worker-1"), Ok("worker-1".to_owned()));
+        assert!(valid_name(b"a b").is_err() && valid_name("é".as_bytes()).is_err());
+    }
+}

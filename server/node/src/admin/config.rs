@@ -1,0 +1,42 @@
+//! CONFIG GET, SET and REWRITE.
+
+use nuthatch_proto::resp::ReplyWriter;
+
+use super::{Call, SYNTAX_ERROR, text};
+use crate::telemetry::log;
+
+pub(super) fn get(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let patterns: Vec<_> = call.args.skip(2).iter().collect();
+    let found = call.node.config.get(&patterns);
+    reply.map(found.len());
+    for (name, value) in found {
+        reply.bulk(name.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+}
+
+pub(super) fn set(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let words = call.args.skip(2);
+    if !words.len().is_multiple_of(2) {
+        return reply.error(SYNTAX_ERROR);
+    }
+    let words: Vec<_> = words.iter().map(text).collect();
+    let pairs: Vec<_> = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+    match call.node.config.set(&pairs) {
+        Ok(()) => {
+            log::set_level(call.node.config.settings().loglevel);
+            reply.ok();
+        }
+        Err(error) => reply.error(&error.to_string()),
+    }
+}
+
+pub(super) fn rewrite(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    match call.node.config.rewrite() {
+        Ok(()) => {
+            tracing::info!("CONFIG REWRITE executed with success.");
+            reply.ok();
+        }
+        Err(error) => reply.error(&error.to_string()),
+    }
+}

@@ -1,0 +1,75 @@
+//! `nuthatch server` and `nuthatch dev`: from the command line to an exit code.
+//!
+//! `server` takes redis-server's arguments, which are not what an ordinary parser of flags expects (an option may have
+//! several words, and a file may come first); the configuration reads them itself.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::config::{Config, Request, documentation};
+use crate::node::{Prepared, REDIS_VERSION};
+
+const USAGE: &str = "\
+Nuthatch, a distributed cache server that speaks the protocol of Redis.
+
+Usage: nuthatch <command>
+
+Commands:
+  server [file] [--option value ...]   run one node; `nuthatch server --help` lists the options
+  dev                                  run a local cluster; `nuthatch dev --help`
+  help, --help                         print this
+  --version                            print the version
+";
+
+/// Runs the binary with these arguments (without the program's name).
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let arguments: Vec<String> =
+        arguments.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    match arguments.split_first() {
+        Some((command, rest)) if command == "server" => server(rest),
+        Some((command, _)) if ["-v", "-V", "--version"].contains(&command.as_str()) => say(&version()),
+        None => fail(USAGE),
+        Some((command, _)) if ["help", "-h", "--help"].contains(&command.as_str()) => say(USAGE),
+        Some((command, _)) => {
+            fail(&format!("nuthatch: there is no command '{command}': see `nuthatch --help`\n"))
+        }
+    }
+}
+
+/// The line that `-v` prints, in the form of redis-server's, which tools read.
+fn version() -> String {
+    format!(
+        "Nuthatch server v={REDIS_VERSION} nuthatch={} malloc=mimalloc bits={}\n",
+        env!("CARGO_PKG_VERSION"),
+        usize::BITS
+    )
+}
+
+fn server(arguments: &[String]) -> ExitCode {
+    let config = match Config::from_arguments(arguments) {
+        Ok(Request::Run(config)) => *config,
+        Ok(Request::Version) => return say(&version()),
+        Ok(Request::Help) => {
+            let usage = "Usage: nuthatch server [file] [--option value ...]\n\nOptions, also as lines `option value` of \
+                         the file:\n";
+            return say(&format!("{usage}{}", documentation()));
+        }
+        Err(error) => return fail(&format!("nuthatch: {error}\n")),
+    };
+    match Prepared::new(config).and_then(Prepared::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("nuthatch: {error}\n")),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command line's answer goes to the standard output")]
+fn say(text: &str) -> ExitCode {
+    print!("{text}");
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stderr, reason = "there is no log yet when the start fails")]
+fn fail(text: &str) -> ExitCode {
+    eprint!("{text}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,218 @@
+//! The node's configuration: redis.conf syntax and redis-server's flags, one table of options, one live value.
+//!
+//! Three forms, each made from the one before: lines of words (`source`, from files and flags), a value for every
+//! option (`values`, checked by the option's `kind`), and [`Settings`], typed, which is all that the rest of the node
+//! reads. [`Config`] holds the last two and publishes new settings when CONFIG SET changes something.
+
+mod error;
+mod kind;
+mod options;
+mod rewrite;
+mod settings;
+mod source;
+mod values;
+mod words;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use nuthatch_proto::glob::{Case, matches};
+use parking_lot::Mutex;
+
+pub use error::ConfigError;
+use error::SetError;
+use options::{Change, Effect, OptionId};
+pub use settings::{ClusterSettings, LogLevel, OutputLimit, Permission, Settings};
+use values::Values;
+
+/// What the arguments of `nuthatch server` ask for.
+#[derive(Debug)]
+pub enum Request {
+    /// Run with this configuration.
+    Run(Box<Config>),
+    /// Print the version.
+    Version,
+    /// Print the help.
+    Help,
+}
+
+/// The live configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// The file it was read from.
+    file: Option<PathBuf>,
+    values: Mutex<Values>,
+    settings: ArcSwap<Settings>,
+}
+
+impl Config {
+    /// Reads the arguments of `nuthatch server`, and the file they name.
+    pub fn from_arguments(arguments: &[String]) -> Result<Request, ConfigError> {
+        let (file, lines) = match source::from_arguments(arguments)? {
+            source::Asked::Version => return Ok(Request::Version),
+            source::Asked::Help => return Ok(Request::Help),
+            source::Asked::Run { file, lines } => (file, lines),
+        };
+        let mut values = Values::default();
+        for line in &lines {
+            values.apply(line)?;
+        }
+        let settings = values.settings()?;
+        Ok(Request::Run(Box::new(Self {
+            file,
+            values: Mutex::new(values),
+            settings: ArcSwap::from_pointee(settings),
+        })))
+    }
+
+    /// The settings as they are now.
+    #[inline]
+    pub fn settings(&self) -> Guard<Arc<Settings>> {
+        self.settings.load()
+    }
+
+    /// The options whose names match a pattern, with their values, in the order of their names.
+    pub(crate) fn get(&self, patterns: &[&[u8]]) -> Vec<(&'static str, String)> {
+        let values = self.values.lock();
+        let wanted = |name: &str| patterns.iter().any(|p| matches(p, name.as_bytes(), Case::Insensitive));
+        let mut found = Vec::new();
+        for id in options::all() {
+            let names = [Some(id.spec().name), id.spec().alias];
+            for name in names.into_iter().flatten().filter(|name| wanted(name)) {
+                found.push((name, values.get(id).to_owned()));
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// Changes all these options, or none.
+    pub(crate) fn set(&self, pairs: &[(String, String)]) -> Result<(), SetError> {
+        let mut values = self.values.lock();
+        let mut changed = values.clone();
+        let mut seen: Vec<OptionId> = Vec::new();
+        for (name, value) in pairs {
+            let id = options::find(name).ok_or_else(|| SetError::Unknown { name: name.clone() })?;
+            let refuse = |reason: String| SetError::Refused { name: name.clone(), reason };
+            if id.spec().change == Change::AtStart {
+                return Err(refuse("can't set immutable config".to_owned()));
+            }
+            if seen.contains(&id) {
+                return Err(refuse("duplicate parameter".to_owned()));
+            }
+            seen.push(id);
+            changed.set(id, value).map_err(refuse)?;
+        }
+        let settings = changed
+            .settings()
+            .map_err(|error| SetError::Refused { name: pairs[0].0.clone(), reason: error.to_string() })?;
+        *values = changed;
+        self.settings.store(Arc::new(settings));
+        Ok(())
+    }
+
+    /// Writes the values into the file they came from (`CONFIG REWRITE`).
+    pub(crate) fn rewrite(&self) -> Result<(), SetError> {
+        let Some(file) = &self.file else { return Err(SetError::NoFile) };
+        rewrite::rewrite(file, &self.values.lock()).map_err(|source| SetError::Rewrite { source })
+    }
+
+    /// The file it was read from.
+    pub(crate) fn file(&self) -> Option<&PathBuf> {
+        self.file.as_ref()
+    }
+
+    /// The options that were given, differ from their default, and do nothing here.
+    pub(crate) fn without_effect(&self) -> Vec<&'static str> {
+        let values = self.values.lock();
+        let given = |id: &OptionId| values.get(*id) != id.spec().default;
+        options::all()
+            .filter(given)
+            .map(OptionId::spec)
+            .filter(|s| s.effect == Effect::Kept)
+            .map(|s| s.name)
+            .collect()
+    }
+}
+
+/// The options with their defaults and what they are for, as text.
+#[must_use]
+pub fn documentation() -> String {
+    let mut text = String::new();
+    for spec in options::all().map(OptionId::spec).filter(|spec| spec.effect == Effect::Works) {
+        let default = if spec.default.is_empty() { "\"\"" } else { spec.default };
+        text.push_str(&format!("  --{} (default: {default})\n        {}\n", spec.name, spec.doc));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(arguments: &str) -> Config {
+        let arguments: Vec<_> = arguments.split_whitespace().map(str::to_owned).collect();
+        match Config::from_arguments(&arguments) {
+            Ok(Request::Run(config)) => *config,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn set(config: &Config, pairs: &[(&str, &str)]) -> Result<(), String> {
+        let pairs: Vec<_> = pairs.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect();
+        config.set(&pairs).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let config = config("--port 7001 --bind 127.0.0.1 ::1 --maxclients 5 --cluster-enabled yes");
+        let settings = config.settings();
+        assert_eq!((settings.port, settings.maxclients, settings.databases), (7001, 5, 1));
+        assert_eq!(settings.bind, ["127.0.0.1", "::1"]);
+        assert_eq!((settings.cluster.enabled, settings.cluster.port), (true, 17001));
+    }
+
+    #[test]
+    fn options_are_shown_by_pattern_and_under_their_old_names() {
+        let config = config("");
+        assert_eq!(config.get(&[b"MAXCLIENTS"]), [("maxclients", "10000".to_owned())]);
+        assert_eq!(config.get(&[b"slave-prio*", b"save"]).len(), 2);
+        assert_eq!(config.get(&[b"nothing"]), []);
+        assert!(config.get(&[b"*"]).len() > 150);
+    }
+
+    #[test]
+    fn a_change_of_several_options_is_all_or_nothing() {
+        let config = config("");
+        assert_eq!(set(&config, &[("timeout", "5"), ("maxclients", "7")]), Ok(()));
+        assert_eq!((config.settings().timeout, config.settings().maxclients), (5, 7));
+        assert_eq!(
+            set(&config, &[("timeout", "6"), ("maxclients", "x")]),
+            Err("ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument couldn't be parsed into an integer".to_owned())
+        );
+        assert_eq!(config.settings().timeout, 5);
+        assert_eq!(
+            set(&config, &[("databases", "6")]),
+            Err("ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config".to_owned())
+        );
+        assert_eq!(
+            set(&config, &[("timeout", "6"), ("timeout", "7")]),
+            Err("ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter"
+                .to_owned())
+        );
+        assert_eq!(
+            set(&config, &[("foo", "6")]),
+            Err("ERR Unknown option or number of arguments for CONFIG SET - 'foo'".to_owned())
+        );
+        assert_eq!(
+            config.rewrite().map_err(|e| e.to_string()),
+            Err("ERR The server is running without a config file".to_owned())
+        );
+    }
+
+    #[test]
+    fn options_without_an_effect_are_named_when_they_are_set() {
+        assert_eq!(config("--hz 50 --save 1 2").without_effect(), ["hz"]);
+    }
+}

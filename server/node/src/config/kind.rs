@@ -1,0 +1,187 @@
+//! What values an option takes: checked, and brought into the form that CONFIG GET prints.
+//!
+//! The error texts are those of Redis 7.2's CONFIG SET (`config.c`).
+
+use super::settings::OutputLimit;
+
+/// The values of an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `yes` or `no`.
+    Bool,
+    /// A whole number in a range, both ends included.
+    Integer(i64, u64),
+    /// A number of bytes, perhaps with a unit (`64mb`).
+    Memory,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Any text.
+    Text,
+    /// Any number of words, none of them meaning anything to this node.
+    Words,
+    /// Host names and addresses.
+    Addresses,
+    /// Points of `seconds changes`.
+    Save,
+    /// `class hard soft seconds` of one or more classes.
+    OutputLimits,
+}
+
+/// Bytes in a text like `64mb`: `k`, `m`, `g` are powers of 1000, `kb`, `mb`, `gb` powers of 1024.
+pub(crate) fn parse_memory(text: &str) -> Option<u64> {
+    let text = text.to_ascii_lowercase();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+impl Kind {
+    /// The value in the form it is kept in; `current` is what stands there now. The error says what is wrong.
+    pub(crate) fn normalize(self, value: &str, current: &str) -> Result<String, String> {
+        match self {
+            Self::Bool => match value.to_ascii_lowercase().as_str() {
+                word @ ("yes" | "no") => Ok(word.to_owned()),
+                _ => Err("argument must be 'yes' or 'no'".to_owned()),
+            },
+            Self::Integer(min, max) => integer(value, min, max),
+            Self::Memory => parse_memory(value)
+                .map(|bytes| bytes.to_string())
+                .ok_or_else(|| "argument must be a memory value".to_owned()),
+            Self::Word(words) => words
+                .iter()
+                .find(|word| word.eq_ignore_ascii_case(value))
+                .map(|&word| word.to_owned())
+                .ok_or_else(|| format!("argument(s) must be one of the following: {}", words.join(", "))),
+            Self::Text => Ok(value.to_owned()),
+            Self::Words | Self::Addresses => Ok(value.split_whitespace().collect::<Vec<_>>().join(" ")),
+            Self::Save => save_points(value),
+            Self::OutputLimits => output_limits(value, current),
+        }
+    }
+}
+
+fn integer(value: &str, min: i64, max: u64) -> Result<String, String> {
+    let Ok(number) = value.parse::<i128>() else {
+        return Err("argument couldn't be parsed into an integer".to_owned());
+    };
+    if number < i128::from(min) || number > i128::from(max) {
+        return Err(format!("argument must be between {min} and {max} inclusive"));
+    }
+    Ok(number.to_string())
+}
+
+fn save_points(value: &str) -> Result<String, String> {
+    let words: Vec<_> = value.split_whitespace().collect();
+    let valid = |(place, word): (usize, &&str)| {
+        word.parse::<i64>().is_ok_and(|n| if place % 2 == 0 { n >= 1 } else { n >= 0 })
+    };
+    if words.len() % 2 == 0 && words.iter().enumerate().all(valid) {
+        Ok(words.join(" "))
+    } else {
+        Err("Invalid save parameters".to_owned())
+    }
+}
+
+/// The classes of `client-output-buffer-limit`, as Redis prints them.
+const CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
+
+fn output_limits(value: &str, current: &str) -> Result<String, String> {
+    let words: Vec<_> = value.split_whitespace().collect();
+    if words.is_empty() || words.len() % 4 != 0 {
+        return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
+    }
+    let mut limits = CLASSES.map(|class| output_limit(current, class));
+    for part in words.chunks_exact(4) {
+        let class = if part[0].eq_ignore_ascii_case("replica") { "slave" } else { part[0] };
+        let Some(place) = CLASSES.iter().position(|known| known.eq_ignore_ascii_case(class)) else {
+            return Err("Invalid client class specified in buffer limit configuration.".to_owned());
+        };
+        let (Some(hard), Some(soft), Ok(soft_seconds)) =
+            (parse_memory(part[1]), parse_memory(part[2]), part[3].parse())
+        else {
+            return Err(
+                "Error in hard, soft or soft_seconds setting in buffer limit configuration.".to_owned()
+            );
+        };
+        limits[place] = OutputLimit { hard, soft, soft_seconds };
+    }
+    let texts = CLASSES
+        .iter()
+        .zip(limits)
+        .map(|(class, limit)| format!("{class} {} {} {}", limit.hard, limit.soft, limit.soft_seconds));
+    Ok(texts.collect::<Vec<_>>().join(" "))
+}
+
+/// One class's part of a normalised `client-output-buffer-limit`.
+pub(crate) fn output_limit(value: &str, class: &str) -> OutputLimit {
+    let words: Vec<_> = value.split_whitespace().collect();
+    let number = |word: &str| word.parse().unwrap_or(0);
+    words.chunks_exact(4).find(|part| part[0] == class).map_or_else(OutputLimit::default, |part| {
+        OutputLimit { hard: number(part[1]), soft: number(part[2]), soft_seconds: number(part[3]) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: Kind, value: &str, expected: Result<&str, &str>) {
+        let current = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
+        let normalized = kind.normalize(value, current);
+        assert_eq!(normalized.as_deref().map_err(String::as_str), expected);
+    }
+
+    #[test]
+    fn values_take_their_printed_form() {
+        check(Kind::Bool, "YES", Ok("yes"));
+        check(Kind::Integer(0, 65535), "07001", Ok("7001"));
+        check(Kind::Memory, "64mb", Ok("67108864"));
+        check(Kind::Memory, "1G", Ok("1000000000"));
+        check(Kind::Word(&["notice", "debug"]), "Debug", Ok("debug"));
+        check(Kind::Addresses, "127.0.0.1  -::1", Ok("127.0.0.1 -::1"));
+        check(Kind::Save, "900 1  60 10000", Ok("900 1 60 10000"));
+        check(Kind::Save, "", Ok(""));
+        check(
+            Kind::OutputLimits,
+            "normal 1mb 512kb 30 replica 0 0 0",
+            Ok("normal 1048576 524288 30 slave 0 0 0 pubsub 33554432 8388608 60"),
+        );
+    }
+
+    #[test]
+    fn wrong_values_are_refused_in_the_words_of_redis() {
+        check(Kind::Bool, "1", Err("argument must be 'yes' or 'no'"));
+        check(Kind::Integer(1, 9), "x", Err("argument couldn't be parsed into an integer"));
+        check(Kind::Integer(1, 9), "10", Err("argument must be between 1 and 9 inclusive"));
+        check(Kind::Integer(-1, 9), "-2", Err("argument must be between -1 and 9 inclusive"));
+        check(Kind::Memory, "1x", Err("argument must be a memory value"));
+        check(Kind::Memory, "99999999999gb", Err("argument must be a memory value"));
+        check(Kind::Word(&["a", "b"]), "c", Err("argument(s) must be one of the following: a, b"));
+        check(Kind::Save, "900", Err("Invalid save parameters"));
+        check(
+            Kind::OutputLimits,
+            "foo 1 2 3",
+            Err("Invalid client class specified in buffer limit configuration."),
+        );
+        check(
+            Kind::OutputLimits,
+            "normal 1 2 x",
+            Err("Error in hard, soft or soft_seconds setting in buffer limit configuration."),
+        );
+        check(
+            Kind::OutputLimits,
+            "normal 1 2",
+            Err("Wrong number of arguments in buffer limit configuration."),
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! Every option: its name, what values it takes, its default, whether CONFIG SET may change it, and what it is for.
+//!
+//! This table feeds the parsing of files and flags, CONFIG GET, SET and REWRITE, and the documentation. Options of
+//! Redis that have no meaning here yet are in [`redis`]: they are taken, kept and shown, because tools set and read
+//! them, and the node says once that they do nothing.
+
+mod own;
+mod redis;
+
+use super::kind::Kind;
+
+/// When an option may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// At any time.
+    Anytime,
+    /// Only before the start.
+    AtStart,
+}
+
+/// What an option does here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// What its documentation says.
+    Works,
+    /// Nothing; it is kept for tools that know it from Redis.
+    Kept,
+}
+
+/// One option.
+#[derive(Debug)]
+pub(crate) struct OptionSpec {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Another name for it, from earlier versions of Redis.
+    pub(crate) alias: Option<&'static str>,
+    /// Its values.
+    pub(crate) kind: Kind,
+    /// Its value unless another is given.
+    pub(crate) default: &'static str,
+    /// When it may change.
+    pub(crate) change: Change,
+    /// What it does here.
+    pub(crate) effect: Effect,
+    /// What it is for.
+    pub(crate) doc: &'static str,
+}
+
+/// The place of an option in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct OptionId(usize);
+
+impl OptionId {
+    /// Its row.
+    pub(crate) fn spec(self) -> &'static OptionSpec {
+        let (own, redis) = (&own::OPTIONS, &redis::OPTIONS);
+        own.get(self.0).unwrap_or_else(|| &redis[self.0 - own.len()])
+    }
+
+    /// Its row's number.
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// How many options there are.
+pub(crate) fn count() -> usize {
+    own::OPTIONS.len() + redis::OPTIONS.len()
+}
+
+/// All options.
+pub(crate) fn all() -> impl Iterator<Item = OptionId> {
+    (0..count()).map(OptionId)
+}
+
+/// The option of that name or alias, in any case.
+pub(crate) fn find(name: &str) -> Option<OptionId> {
+    let is = |candidate: &str| candidate.eq_ignore_ascii_case(name);
+    all().find(|id| is(id.spec().name) || id.spec().alias.is_some_and(is))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_defaults_valid() {
+        let mut names = HashSet::new();
+        for spec in all().map(OptionId::spec) {
+            assert!(names.insert(spec.name), "{}", spec.name);
+            assert!(spec.alias.is_none_or(|alias| names.insert(alias)), "{}", spec.name);
+            let normalized = spec.kind.normalize(spec.default, spec.default);
+            assert_eq!(normalized.as_deref(), Ok(spec.default), "{}", spec.name);
+            assert!(!spec.doc.is_empty() && !spec.doc.ends_with(' '), "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn options_are_found_by_any_of_their_names() {
+        assert_eq!(find("PORT").map(|id| id.spec().name), Some("port"));
+        assert_eq!(find("slaveof"), find("replicaof"));
+        assert!(find("slaveof").is_some());
+        assert_eq!(find("nonsense"), None);
+    }
+}

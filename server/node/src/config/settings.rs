@@ -1,0 +1,111 @@
+//! The configuration as the rest of the node reads it: typed, validated, immutable.
+//!
+//! A change (`CONFIG SET`) makes a new value and publishes it; who needs the settings for the length of a batch takes
+//! a snapshot.
+
+use std::path::PathBuf;
+
+/// What a slow reader's connection may hold before it is closed (`client-output-buffer-limit`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutputLimit {
+    /// Closed at once beyond that many bytes; 0: never.
+    pub hard: u64,
+    /// Closed if it stays beyond that many bytes; 0: never.
+    pub soft: u64,
+    /// For how long it may stay, in seconds.
+    pub soft_seconds: u64,
+}
+
+/// Which commands that can harm are allowed (`enable-debug-command`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Nobody.
+    No,
+    /// Everybody.
+    Yes,
+    /// Connections from the loopback interface.
+    Local,
+}
+
+/// How much is logged (`loglevel`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the level of its name")]
+pub enum LogLevel {
+    Debug,
+    Verbose,
+    Notice,
+    Warning,
+    Nothing,
+}
+
+/// What concerns the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterSettings {
+    /// Whether the node is one of a cluster (`cluster-enabled`).
+    pub enabled: bool,
+    /// The node-to-node port (`cluster-port`): the port for clients plus 10000 unless said otherwise.
+    pub port: u16,
+    /// What peers must know to be let in (`cluster-secret`).
+    pub secret: Option<String>,
+    /// Members to join through, as `host:port` of their ports for clients (`join`).
+    pub join: Vec<String>,
+    /// The address that others should use (`cluster-announce-ip`); empty: found out.
+    pub announce_ip: String,
+    /// The port for clients that others should use (`cluster-announce-port`).
+    pub announce_port: u16,
+    /// The node-to-node port that others should use (`cluster-announce-bus-port`).
+    pub announce_bus_port: u16,
+    /// The host name that others should use (`cluster-announce-hostname`); may be empty.
+    pub announce_hostname: String,
+    /// After how many milliseconds of silence a node counts as failed (`cluster-node-timeout`).
+    pub node_timeout: u64,
+    /// Whether nothing is served unless every slot is (`cluster-require-full-coverage`).
+    pub require_full_coverage: bool,
+}
+
+/// The configuration, typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The port for clients (`port`).
+    pub port: u16,
+    /// The addresses to listen on (`bind`), each perhaps with the prefix `-`.
+    pub bind: Vec<String>,
+    /// How many connections may wait to be accepted (`tcp-backlog`).
+    pub tcp_backlog: u32,
+    /// After how many idle seconds the kernel probes a connection (`tcp-keepalive`); 0: never.
+    pub tcp_keepalive: u32,
+    /// After how many idle seconds a connection is closed (`timeout`); 0: never.
+    pub timeout: u64,
+    /// How many connections there may be (`maxclients`).
+    pub maxclients: usize,
+    /// Whether strangers are kept out as long as there is no password (`protected-mode`).
+    pub protected_mode: bool,
+    /// The password (`requirepass`).
+    pub requirepass: Option<String>,
+    /// How many databases there are (`databases`); one in cluster mode.
+    pub databases: usize,
+    /// How many threads serve connections (`io-threads`).
+    pub io_threads: usize,
+    /// Where the node keeps its files (`dir`).
+    pub dir: PathBuf,
+    /// Where the log goes (`logfile`); none: to the standard output.
+    pub logfile: Option<PathBuf>,
+    /// How much is logged (`loglevel`).
+    pub loglevel: LogLevel,
+    /// Where the process id is written (`pidfile`).
+    pub pidfile: Option<PathBuf>,
+    /// The longest argument (`proto-max-bulk-len`).
+    pub max_bulk_len: u64,
+    /// The longest request that is not complete (`client-query-buffer-limit`).
+    pub query_buffer_limit: u64,
+    /// `client-output-buffer-limit` of ordinary clients.
+    pub output_limit: OutputLimit,
+    /// Who may use DEBUG (`enable-debug-command`).
+    pub debug_command: Permission,
+    /// `maxmemory`, as it is shown; eviction is not there yet.
+    pub maxmemory: u64,
+    /// `maxmemory-policy`, as it is shown.
+    pub maxmemory_policy: String,
+    /// What concerns the cluster.
+    pub cluster: ClusterSettings,
+}

@@ -1,0 +1,272 @@
+//! One value for every option, each in its checked form, and the [`Settings`] they amount to.
+
+use std::path::PathBuf;
+use std::thread;
+
+use super::error::ConfigError;
+use super::kind::{Kind, output_limit};
+use super::options::{self, OptionId};
+use super::settings::{ClusterSettings, LogLevel, Permission, Settings};
+use super::source::Line;
+
+/// How far the port for nodes is from the port for clients.
+const CLUSTER_PORT_OFFSET: u16 = 10_000;
+
+/// A value for every option.
+#[derive(Debug, Clone)]
+pub(crate) struct Values(Vec<String>);
+
+impl Default for Values {
+    fn default() -> Self {
+        Self(options::all().map(|id| id.spec().default.to_owned()).collect())
+    }
+}
+
+impl Values {
+    /// An option's value.
+    pub(crate) fn get(&self, id: OptionId) -> &str {
+        &self.0[id.index()]
+    }
+
+    /// Sets an option; the error says what is wrong with the value.
+    pub(crate) fn set(&mut self, id: OptionId, value: &str) -> Result<(), String> {
+        let value = id.spec().kind.normalize(value, self.get(id))?;
+        self.0[id.index()] = value;
+        Ok(())
+    }
+
+    /// Applies one line of configuration.
+    pub(crate) fn apply(&mut self, line: &Line) -> Result<(), ConfigError> {
+        let Line { name, words, place } = line;
+        let id = options::find(name)
+            .ok_or_else(|| ConfigError::Unknown { name: name.clone(), place: place.clone() })?;
+        let value = match (id.spec().kind, &words[..]) {
+            (Kind::Words | Kind::Addresses | Kind::OutputLimits, words) => words.join(" "),
+            // Several lines of `save` add up.
+            (Kind::Save, words) => save_line(self.get(id), words),
+            (Kind::Text, words) if words.len() != 1 && is_several_words(id) => words.join(" "),
+            (Kind::Bool | Kind::Integer(..) | Kind::Memory | Kind::Word(_) | Kind::Text, [value]) => {
+                value.clone()
+            }
+            (Kind::Bool | Kind::Integer(..) | Kind::Memory | Kind::Word(_) | Kind::Text, _) => {
+                return Err(ConfigError::Words { name: name.clone(), place: place.clone() });
+            }
+        };
+        self.set(id, &value).map_err(|reason| ConfigError::Invalid {
+            name: name.clone(),
+            value,
+            reason,
+            place: place.clone(),
+        })
+    }
+
+    fn text(&self, name: &'static str) -> &str {
+        options::find(name).map_or("", |id| self.get(id))
+    }
+
+    fn number<T: TryFrom<i128> + Default>(&self, name: &'static str) -> T {
+        self.text(name).parse::<i128>().ok().and_then(|n| n.try_into().ok()).unwrap_or_default()
+    }
+
+    fn yes(&self, name: &'static str) -> bool {
+        self.text(name) == "yes"
+    }
+
+    fn optional<T: for<'a> From<&'a str>>(&self, name: &'static str) -> Option<T> {
+        Some(self.text(name)).filter(|text| !text.is_empty()).map(T::from)
+    }
+
+    /// The typed form; an error if options do not go together.
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+        if self.yes("daemonize") {
+            let reason =
+                "the node stays in front: leave the option out and use a service manager, or `&`".to_owned();
+            return Err(ConfigError::Conflict { name: "daemonize", reason });
+        }
+        let cluster = self.cluster()?;
+        let io_threads = match self.number("io-threads") {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        Ok(Settings {
+            port: self.number("port"),
+            bind: self.text("bind").split(' ').map(str::to_owned).filter(|word| !word.is_empty()).collect(),
+            tcp_backlog: self.number("tcp-backlog"),
+            tcp_keepalive: self.number("tcp-keepalive"),
+            timeout: self.number("timeout"),
+            maxclients: self.number("maxclients"),
+            protected_mode: self.yes("protected-mode"),
+            requirepass: self.optional("requirepass"),
+            databases: if cluster.enabled { 1 } else { self.number("databases") },
+            io_threads,
+            dir: PathBuf::from(self.text("dir")),
+            logfile: self.optional::<String>("logfile").map(PathBuf::from),
+            loglevel: self.loglevel(),
+            pidfile: self.optional::<String>("pidfile").map(PathBuf::from),
+            max_bulk_len: self.number("proto-max-bulk-len"),
+            query_buffer_limit: self.number("client-query-buffer-limit"),
+            output_limit: output_limit(self.text("client-output-buffer-limit"), "normal"),
+            debug_command: match self.text("enable-debug-command") {
+                "yes" => Permission::Yes,
+                "local" => Permission::Local,
+                _ => Permission::No,
+            },
+            maxmemory: self.number("maxmemory"),
+            maxmemory_policy: self.text("maxmemory-policy").to_owned(),
+            cluster,
+        })
+    }
+
+    fn loglevel(&self) -> LogLevel {
+        match self.text("loglevel") {
+            "debug" => LogLevel::Debug,
+            "verbose" => LogLevel::Verbose,
+            "warning" => LogLevel::Warning,
+            "nothing" => LogLevel::Nothing,
+            _ => LogLevel::Notice,
+        }
+    }
+
+    fn cluster(&self) -> Result<ClusterSettings, ConfigError> {
+        let enabled = self.yes("cluster-enabled");
+        let clients: u16 = self.number("port");
+        let port = match (self.number("cluster-port"), clients.checked_add(CLUSTER_PORT_OFFSET)) {
+            (0, Some(port)) => port,
+            (0, None) if enabled => {
+                let reason = format!(
+                    "the port for nodes would be {clients} + {CLUSTER_PORT_OFFSET}, which is no port: set cluster-port"
+                );
+                return Err(ConfigError::Conflict { name: "port", reason });
+            }
+            (port, _) => port,
+        };
+        let join: Vec<_> =
+            self.text("join").split([' ', ',']).map(str::to_owned).filter(|w| !w.is_empty()).collect();
+        if !enabled && !join.is_empty() {
+            let reason = "only a node of a cluster can join one: set cluster-enabled yes".to_owned();
+            return Err(ConfigError::Conflict { name: "join", reason });
+        }
+        if let Some(wrong) = join.iter().find(|member| !is_host_and_port(member)) {
+            let reason = format!("'{wrong}' is no address: write host:port");
+            return Err(ConfigError::Conflict { name: "join", reason });
+        }
+        Ok(ClusterSettings {
+            enabled,
+            port,
+            secret: self.optional("cluster-secret"),
+            join,
+            announce_ip: self.text("cluster-announce-ip").to_owned(),
+            announce_port: self.number("cluster-announce-port"),
+            announce_bus_port: self.number("cluster-announce-bus-port"),
+            announce_hostname: self.text("cluster-announce-hostname").to_owned(),
+            node_timeout: self.number("cluster-node-timeout"),
+            require_full_coverage: self.yes("cluster-require-full-coverage"),
+        })
+    }
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0))
+}
+
+/// Options that Redis takes several words for, although they mean nothing here.
+fn is_several_words(id: OptionId) -> bool {
+    matches!(
+        id.spec().name,
+        "user"
+            | "rename-command"
+            | "loadmodule"
+            | "replicaof"
+            | "latency-tracking-info-percentiles"
+            | "oom-score-adj-values"
+            | "tls-protocols"
+            | "bind-source-addr"
+    )
+}
+
+fn save_line(current: &str, words: &[String]) -> String {
+    let added = words.join(" ");
+    if added.trim().is_empty() || current.is_empty() { added } else { format!("{current} {added}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::error::Place;
+
+    fn values(lines: &[&str]) -> Result<Values, String> {
+        let mut values = Values::default();
+        for line in lines {
+            let mut words = line.split(' ').map(str::to_owned);
+            let name = words.next().unwrap_or_default();
+            let line = Line { name, words: words.collect(), place: Place::Arguments };
+            values.apply(&line).map_err(|error| error.to_string())?;
+        }
+        values.settings().map_err(|error| error.to_string())?;
+        Ok(values)
+    }
+
+    #[track_caller]
+    fn check(lines: &[&str], name: &'static str, expected: &str) {
+        assert_eq!(values(lines).expect("valid").text(name), expected);
+    }
+
+    #[track_caller]
+    fn refused(lines: &[&str], expected: &str) {
+        assert_eq!(values(lines).expect_err("invalid"), expected);
+    }
+
+    #[test]
+    fn lines_set_values() {
+        check(&["port 7001"], "port", "7001");
+        check(&["save 900 1", "save 60 5"], "save", "900 1 60 5");
+        check(&["save 900 1", "save "], "save", "");
+        check(
+            &["client-output-buffer-limit normal 1kb 0 0"],
+            "client-output-buffer-limit",
+            "normal 1024 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+        );
+        check(&["user default on nopass"], "user", "default on nopass");
+        check(&["slaveof no one"], "replicaof", "no one");
+    }
+
+    #[test]
+    fn a_wrong_line_is_refused_with_the_mend() {
+        refused(
+            &["prot 1"],
+            "the command line: there is no option 'prot': see `nuthatch server --help` for those there are",
+        );
+        refused(
+            &["port 70000"],
+            "the command line: option 'port' does not take '70000': argument must be between 0 and 65535 inclusive",
+        );
+        refused(
+            &["port"],
+            "the command line: option 'port' takes one value: put it in quotes if it has spaces, or \"\" if it is empty",
+        );
+        refused(
+            &["daemonize yes"],
+            "option 'daemonize': the node stays in front: leave the option out and use a service manager, or `&`",
+        );
+        refused(
+            &["join a:1"],
+            "option 'join': only a node of a cluster can join one: set cluster-enabled yes",
+        );
+        refused(&["cluster-enabled yes", "join a"], "option 'join': 'a' is no address: write host:port");
+        refused(
+            &["cluster-enabled yes", "port 60000"],
+            "option 'port': the port for nodes would be 60000 + 10000, which is no port: set cluster-port",
+        );
+    }
+
+    #[test]
+    fn a_cluster_has_one_database() {
+        let settings =
+            values(&["cluster-enabled yes", "join a:1,b:2"]).expect("valid").settings().expect("valid");
+        assert_eq!(
+            (settings.databases, settings.cluster.join),
+            (1, vec!["a:1".to_owned(), "b:2".to_owned()])
+        );
+    }
+}

@@ -1,0 +1,270 @@
+//! The data path on one screen: bytes to requests, requests to replies.
+//!
+//! A batch is what one read brought. It runs window by window: up to [`WINDOW`] requests are decoded and looked up,
+//! their keys hashed and the memory they will touch asked for ([`nuthatch_engine::Engine::prefetch`]), then they run in
+//! their order. Time, configuration and topology are read once for the whole batch.
+//!
+//! Routing may be stale, the engine's gates may not: a command that the engine refuses is routed again with the newest
+//! topology.
+//!
+//! Neighbours: `decode` finds the requests, `window` holds them, `route` says where keys belong, `admin` runs what
+//! is not about keys.
+
+mod refuse;
+mod route;
+mod window;
+
+use std::sync::Arc;
+
+use nuthatch_engine::{Context, NoEffects};
+use nuthatch_proto::command_table::{CommandSpec, DataCommand, Flags, Handler, NodeCommand};
+use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::resp::args::OwnedArgs;
+use nuthatch_proto::resp::{Args, Decoder, Limits, ReplyWriter};
+use nuthatch_proto::slot::Slot;
+
+pub(crate) use route::Routing;
+pub(crate) use window::Window;
+use window::{Filled, Request};
+
+use crate::admin::{self, Call, Flow};
+use crate::clock;
+use crate::net::clients::Progress;
+use crate::net::connection::{EngineSide, REPLIES_MAX};
+use crate::net::io_thread::Thread;
+use crate::net::session::Session;
+use crate::telemetry::counters;
+
+/// How often a command is routed again because the topology moved under it.
+const REROUTES_MAX: usize = 3;
+
+/// How a batch ended.
+pub(crate) enum Turn {
+    /// Every request that is complete was run. `drained`: and the socket has no more.
+    Done {
+        /// Whether the socket was emptied.
+        drained: bool,
+    },
+    /// The replies should be written before the rest runs.
+    Flush,
+    /// A command has to wait for something; the rest comes after it.
+    Wait(Deferred),
+    /// The connection is to be closed once the replies are written.
+    Close,
+}
+
+impl Turn {
+    /// Whether requests may be left that are complete.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        match self {
+            Self::Flush | Self::Wait(_) => true,
+            Self::Done { .. } | Self::Close => false,
+        }
+    }
+}
+
+/// A command that has to wait for something.
+#[derive(Debug)]
+pub(crate) struct Deferred {
+    /// The command.
+    pub(crate) command: NodeCommand,
+    /// Its arguments.
+    pub(crate) args: OwnedArgs,
+}
+
+/// One run over the requests that one connection sent.
+pub(crate) struct Batch<'a> {
+    thread: &'a Thread,
+    session: &'a mut Session,
+    decoder: &'a mut Decoder,
+    engine: &'a mut EngineSide,
+    now: Timestamp,
+    started: std::time::Duration,
+    routing: Option<Arc<Routing>>,
+}
+
+impl<'a> Batch<'a> {
+    /// Reads the clock and the topology.
+    #[inline]
+    pub(crate) fn new(
+        thread: &'a Thread,
+        session: &'a mut Session,
+        decoder: &'a mut Decoder,
+        engine: &'a mut EngineSide,
+    ) -> Self {
+        let started = clock::since_epoch();
+        let now = clock::timestamp(started);
+        let routing = thread.node.routing.load_full();
+        Self { thread, session, decoder, engine, now, started, routing }
+    }
+
+    /// Runs the requests that begin at `buffer[*start..]` and moves `start` behind those that were run.
+    pub(crate) fn run(
+        &mut self,
+        buffer: &mut [u8],
+        start: &mut usize,
+        window: &mut Window,
+        replies: &mut Vec<u8>,
+    ) -> Turn {
+        let turn = loop {
+            let limits = self.limits();
+            let filled = window.fill(buffer, *start, self.decoder, &limits, |slot, key| {
+                self.thread.node.engine.prefetch(self.session.db, slot, key);
+            });
+            if let Some(turn) = self.run_window(buffer, start, window, replies) {
+                break turn;
+            }
+            match filled {
+                Filled::More => {}
+                Filled::Incomplete { end } => {
+                    *start = end;
+                    break Turn::Done { drained: true };
+                }
+                Filled::Broken(error) => {
+                    ReplyWriter::new(replies, self.session.protocol()).error(&format!("ERR {error}"));
+                    break Turn::Close;
+                }
+            }
+        };
+        self.session.client.report(Progress {
+            now: self.now,
+            db: self.session.db,
+            last_command: self.session.last_command,
+        });
+        self.thread.counters.publish(&self.engine.stats);
+        turn
+    }
+
+    fn limits(&self) -> Limits {
+        let bulk_max = self.thread.node.config.settings().max_bulk_len;
+        Limits { bulk_max, authenticated: self.session.authenticated(), ..Limits::default() }
+    }
+
+    /// Runs the window's requests; `Some` if the batch ends there.
+    fn run_window(
+        &mut self,
+        buffer: &[u8],
+        start: &mut usize,
+        window: &Window,
+        replies: &mut Vec<u8>,
+    ) -> Option<Turn> {
+        for (run, request) in window.requests().iter().enumerate() {
+            let args = window.args(buffer, request);
+            *start = request.end;
+            let flow = self.run_one(request, args, replies);
+            let turn = match flow {
+                Flow::Done if replies.len() >= REPLIES_MAX => Turn::Flush,
+                Flow::Done => continue,
+                Flow::Close => Turn::Close,
+                Flow::Defer(command) => Turn::Wait(Deferred { command, args: args.iter().collect() }),
+            };
+            self.account(&window.requests()[..=run]);
+            return Some(turn);
+        }
+        self.account(window.requests());
+        None
+    }
+
+    /// Shares the time since the last account among the commands that ran in it.
+    fn account(&mut self, ran: &[Request]) {
+        let now = clock::since_epoch();
+        let elapsed = u64::try_from(now.saturating_sub(self.started).as_nanos()).unwrap_or(u64::MAX);
+        self.started = now;
+        let Some(share) = elapsed.checked_div(ran.len() as u64) else { return };
+        for request in ran {
+            if let Some(spec) = request.spec {
+                self.thread.counters.command(spec.handler).nanoseconds.add(share);
+            }
+        }
+    }
+
+    /// Runs one request.
+    #[inline]
+    fn run_one(&mut self, request: &Request, args: Args<'_>, replies: &mut Vec<u8>) -> Flow {
+        let begin = replies.len();
+        let mut reply = ReplyWriter::new(replies, self.session.protocol());
+        let spec = match refuse::resolve(request.spec, args) {
+            Ok(spec) => spec,
+            Err(error) => {
+                self.reject(request.spec, &error, &mut reply);
+                return Flow::Done;
+            }
+        };
+        if !self.session.authenticated() && !spec.flags.contains(Flags::NO_AUTH) {
+            self.reject(Some(spec), "NOAUTH Authentication required.", &mut reply);
+            return Flow::Done;
+        }
+        let flow = match spec.handler {
+            Handler::Data(command) => {
+                self.data(command, spec, request.slot, args, &mut reply);
+                Flow::Done
+            }
+            Handler::Keyspace(command) => {
+                let EngineSide { stats, rng } = &mut *self.engine;
+                let mut cx = Context { now: self.now, effects: &NoEffects, stats, rng };
+                self.thread.node.engine.execute_keyspace(&mut cx, self.session.db, command, args, &mut reply);
+                Flow::Done
+            }
+            Handler::Node(command) => {
+                let node = &*self.thread.node;
+                let call = Call { node, session: self.session, now: self.now, args };
+                admin::run(command, call, &mut reply)
+            }
+            Handler::Container => Flow::Done,
+        };
+        self.session.last_command = counters::place(spec.handler);
+        let counted = self.thread.counters.command(spec.handler);
+        counted.calls.add(1);
+        self.thread.counters.commands.add(1);
+        if replies.get(begin) == Some(&b'-') {
+            counted.failed.add(1);
+            self.count_error(&replies[begin..]);
+        }
+        flow
+    }
+
+    /// A command on keys: to whom they belong, then the engine.
+    #[inline]
+    fn data(
+        &mut self,
+        command: DataCommand,
+        spec: &CommandSpec,
+        slot: Slot,
+        args: Args<'_>,
+        reply: &mut ReplyWriter<'_>,
+    ) {
+        for _ in 0..REROUTES_MAX {
+            if let Some(routing) = &self.routing {
+                let access = routing.access(spec, self.session);
+                self.session.asking = false;
+                if let Err(redirect) = routing.check(spec, args, slot, access) {
+                    reply.error(&redirect.to_string());
+                    return;
+                }
+            }
+            let EngineSide { stats, rng } = &mut *self.engine;
+            let mut cx = Context { now: self.now, effects: &NoEffects, stats, rng };
+            match self.thread.node.engine.execute(&mut cx, self.session.db, command, args, slot, reply) {
+                Ok(()) => return,
+                Err(_refused) => self.routing = self.thread.node.routing.load_full(),
+            }
+        }
+        // The gate is shut while the topology still says that the slot is ours: it is about to leave.
+        reply.error(&nuthatch_proto::redirect::Redirect::TryAgain.to_string());
+    }
+
+    #[cold]
+    fn reject(&mut self, spec: Option<&CommandSpec>, error: &str, reply: &mut ReplyWriter<'_>) {
+        if let Some(spec) = spec {
+            self.thread.counters.command(spec.handler).rejected.add(1);
+        }
+        reply.error(error);
+        self.count_error(format!("-{error}").as_bytes());
+    }
+
+    #[cold]
+    fn count_error(&self, reply: &[u8]) {
+        self.thread.counters.error_replies.add(1);
+        self.thread.node.telemetry.error(reply);
+    }
+}

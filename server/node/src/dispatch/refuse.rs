@@ -1,0 +1,107 @@
+//! Which command a request means, or the error text for one that means none.
+
+use nuthatch_proto::command_table::{CommandSpec, Handler};
+use nuthatch_proto::resp::Args;
+
+/// How much of a request's words is repeated in an error.
+const ECHO_MAX: usize = 128;
+
+/// The command, or the subcommand, that the request means; an error if there is none or the number of its arguments is
+/// wrong.
+#[inline]
+pub(crate) fn resolve(
+    spec: Option<&'static CommandSpec>,
+    args: Args<'_>,
+) -> Result<&'static CommandSpec, String> {
+    match spec {
+        Some(spec) if spec.subcommands.is_empty() && spec.arity_ok(args.len()) => Ok(spec),
+        Some(spec) => unusual(spec, args),
+        None => Err(unknown_command(args)),
+    }
+}
+
+#[cold]
+fn unusual(spec: &'static CommandSpec, args: Args<'_>) -> Result<&'static CommandSpec, String> {
+    let (false, Some(name)) = (spec.subcommands.is_empty(), args.get(1)) else {
+        // COMMAND is a command as well as a container; the others want a subcommand.
+        let is_command = spec.handler != Handler::Container && spec.arity_ok(args.len());
+        return if is_command { Ok(spec) } else { Err(wrong_number(spec.name)) };
+    };
+    let Some(subcommand) = spec.subcommand(name) else { return Err(unknown_subcommand(spec, name)) };
+    if subcommand.arity_ok(args.len()) {
+        Ok(subcommand)
+    } else {
+        Err(wrong_number(&format!("{}|{}", spec.name, subcommand.name)))
+    }
+}
+
+/// The error for a wrong number of arguments.
+pub(crate) fn wrong_number(name: &str) -> String {
+    format!("ERR wrong number of arguments for '{name}' command")
+}
+
+/// The error for a subcommand that is not there.
+pub(crate) fn unknown_subcommand(container: &CommandSpec, name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(&name[..name.len().min(ECHO_MAX)]).into_owned();
+    let container = container.name.to_ascii_uppercase();
+    if container == "DEBUG" {
+        return format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP.");
+    }
+    format!("ERR unknown subcommand '{name}'. Try {container} HELP.")
+}
+
+fn unknown_command(args: Args<'_>) -> String {
+    let name = args.get(0).unwrap_or_default();
+    let name = String::from_utf8_lossy(&name[..name.len().min(ECHO_MAX)]).into_owned();
+    let mut words = String::new();
+    for argument in args.skip(1).iter() {
+        let Some(room @ 1..) = ECHO_MAX.checked_sub(words.len()) else { break };
+        let shown = &argument[..argument.len().min(room)];
+        words.push_str(&format!("'{}' ", String::from_utf8_lossy(shown)));
+    }
+    format!("ERR unknown command '{name}', with args beginning with: {words}")
+}
+
+#[cfg(test)]
+mod tests {
+    use nuthatch_proto::command_table::lookup;
+    use nuthatch_proto::resp::args::OwnedArgs;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(request: &str, expected: Result<&str, &str>) {
+        let args: OwnedArgs = request.split(' ').collect();
+        let resolved = resolve(args.as_args().get(0).and_then(lookup), args.as_args());
+        assert_eq!(resolved.as_ref().map(|spec| spec.name).map_err(String::as_str), expected);
+    }
+
+    #[test]
+    fn a_request_means_a_command_or_is_refused_in_the_words_of_redis() {
+        check("GET a", Ok("get"));
+        check("get", Err("ERR wrong number of arguments for 'get' command"));
+        check("config get a", Ok("get"));
+        check("CONFIG", Err("ERR wrong number of arguments for 'config' command"));
+        check("CONFIG set a", Err("ERR wrong number of arguments for 'config|set' command"));
+        check("config foo", Err("ERR unknown subcommand 'foo'. Try CONFIG HELP."));
+        check(
+            "client maint_notifications on",
+            Err("ERR unknown subcommand 'maint_notifications'. Try CLIENT HELP."),
+        );
+        check(
+            "debug foo",
+            Err("ERR unknown subcommand or wrong number of arguments for 'foo'. Try DEBUG HELP."),
+        );
+        check("foo a b", Err("ERR unknown command 'foo', with args beginning with: 'a' 'b' "));
+        check("command", Ok("command"));
+        check("command count", Ok("count"));
+        check("foo", Err("ERR unknown command 'foo', with args beginning with: "));
+    }
+
+    #[test]
+    fn errors_repeat_little_of_a_long_request() {
+        let long = "x".repeat(1000);
+        let error = unknown_command([&long, &long, &long].into_iter().collect::<OwnedArgs>().as_args());
+        assert!(error.len() < 350, "{error}");
+    }
+}

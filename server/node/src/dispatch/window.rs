@@ -1,0 +1,187 @@
+//! The requests that run together: decoded, looked up, their first keys hashed.
+//!
+//! Where a batch is interrupted, what the window still held is decoded again. That is possible because decoding leaves
+//! the bytes as they are, with one exception: the quotes of an inline request are taken off in place. Such a request is
+//! therefore alone in its window.
+
+use nuthatch_proto::command_table::{CommandSpec, Handler, lookup};
+use nuthatch_proto::resp::{Args, Decoded, Decoder, Limits, ProtocolError, Span};
+use nuthatch_proto::slot::Slot;
+
+/// How many requests run together: enough for the memory asked for to arrive, few enough to stay in the cache.
+const WINDOW: usize = 32;
+
+/// The window's memory is given back beyond this many arguments.
+const SPANS_KEPT: usize = 4096;
+
+/// The slot of a command without keys: it is not looked at.
+const NO_SLOT: Slot = Slot::new(0).expect("0 is a slot");
+
+/// One request of the window.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The command, if there is one of that name.
+    pub(crate) spec: Option<&'static CommandSpec>,
+    /// The slot of its first key.
+    pub(crate) slot: Slot,
+    /// Where the next request begins.
+    pub(crate) end: usize,
+    first_span: u32,
+    spans: u32,
+}
+
+/// What ended the filling of a window.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// The window is full, or wants to be run before more is decoded.
+    More,
+    /// The next request is not all there.
+    Incomplete {
+        /// Where it begins.
+        end: usize,
+    },
+    /// The client broke the protocol behind the requests of the window.
+    Broken(ProtocolError),
+}
+
+/// The requests that run together.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    spans: Vec<Span>,
+    requests: Vec<Request>,
+}
+
+impl Window {
+    /// The requests.
+    #[inline]
+    pub(crate) fn requests(&self) -> &[Request] {
+        &self.requests
+    }
+
+    /// A request's arguments.
+    #[inline]
+    pub(crate) fn args<'a>(&'a self, buffer: &'a [u8], request: &Request) -> Args<'a> {
+        Args::new(buffer, &self.spans[request.first_span as usize..][..request.spans as usize])
+    }
+
+    /// Decodes requests from `buffer[start..]` in place of those it held; `prefetch` is told the first key of each.
+    pub(crate) fn fill(
+        &mut self,
+        buffer: &mut [u8],
+        mut start: usize,
+        decoder: &mut Decoder,
+        limits: &Limits,
+        prefetch: impl Fn(Slot, &[u8]),
+    ) -> Filled {
+        self.requests.clear();
+        self.spans.clear();
+        self.spans.shrink_to(SPANS_KEPT);
+        // What a client may send depends on whether it has authenticated, which the next request may change.
+        let room = if limits.authenticated { WINDOW } else { 1 };
+        while self.requests.len() < room {
+            let Some(&first) = buffer.get(start) else { return Filled::Incomplete { end: start } };
+            let inline = first != b'*';
+            if inline && !self.requests.is_empty() {
+                return Filled::More;
+            }
+            let found = self.spans.len();
+            match decoder.decode(buffer, start, limits, &mut self.spans) {
+                Ok(Decoded::Request { end }) => {
+                    self.push(buffer, found, end, &prefetch);
+                    start = end;
+                }
+                Ok(Decoded::Nothing { end }) => start = end,
+                Ok(Decoded::Incomplete { .. }) => return Filled::Incomplete { end: start },
+                Err(error) => return Filled::Broken(error),
+            }
+            if inline && !self.requests.is_empty() {
+                return Filled::More;
+            }
+        }
+        Filled::More
+    }
+
+    #[inline]
+    fn push(&mut self, buffer: &[u8], found: usize, end: usize, prefetch: &impl Fn(Slot, &[u8])) {
+        let args = Args::new(buffer, &self.spans[found..]);
+        let spec = args.get(0).and_then(lookup);
+        let slot = match spec.map(|spec| (spec, spec.handler)) {
+            Some((spec, Handler::Data(_))) => match spec.first_key().and_then(|index| args.get(index)) {
+                Some(key) => {
+                    let slot = Slot::of_key(key);
+                    prefetch(slot, key);
+                    slot
+                }
+                None => NO_SLOT,
+            },
+            Some((_, Handler::Keyspace(_) | Handler::Node(_) | Handler::Container)) | None => NO_SLOT,
+        };
+        let place = |n: usize| u32::try_from(n).expect("a request's arguments stay below 4 GiB");
+        self.requests.push(Request {
+            spec,
+            slot,
+            end,
+            first_span: place(found),
+            spans: place(self.spans.len() - found),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(window: &mut Window, bytes: &str, limits: &Limits) -> (Filled, Vec<String>) {
+        let mut buffer = bytes.as_bytes().to_vec();
+        let filled = window.fill(&mut buffer, 0, &mut Decoder::default(), limits, |_, _| {});
+        let texts = window.requests().iter().map(|request| {
+            let words = window.args(&buffer, request).iter().map(|a| String::from_utf8_lossy(a).into_owned());
+            words.collect::<Vec<_>>().join(" ")
+        });
+        (filled, texts.collect())
+    }
+
+    #[track_caller]
+    fn check(bytes: &str, filled: Filled, requests: &[&str]) {
+        let mut window = Window::default();
+        assert_eq!(
+            fill(&mut window, bytes, &Limits::default()),
+            (filled, requests.iter().map(|&r| r.to_owned()).collect())
+        );
+    }
+
+    #[test]
+    fn a_window_holds_what_is_complete() {
+        let ping = "*1\r\n$4\r\nPING\r\n";
+        check(&ping.repeat(2), Filled::Incomplete { end: 28 }, &["PING", "PING"]);
+        check(&format!("{ping}*1\r\n$4"), Filled::Incomplete { end: 14 }, &["PING"]);
+        check(&format!("{ping}*1\r\n!"), Filled::Incomplete { end: 14 }, &["PING"]);
+        check(&ping.repeat(WINDOW + 1), Filled::More, &["PING"; WINDOW]);
+    }
+
+    #[test]
+    fn an_inline_request_is_alone() {
+        let ping = "*1\r\n$4\r\nPING\r\n";
+        check("\r\nGET \"a b\"\r\nPING\r\n", Filled::More, &["GET a b"]);
+        check(&format!("{ping}GET a\r\n"), Filled::More, &["PING"]);
+    }
+
+    #[test]
+    fn a_stranger_has_one_request_in_a_window() {
+        let limits = Limits { authenticated: false, ..Limits::default() };
+        let ping = "*1\r\n$4\r\nPING\r\n";
+        assert_eq!(
+            fill(&mut Window::default(), &ping.repeat(3), &limits),
+            (Filled::More, vec!["PING".to_owned()])
+        );
+    }
+
+    #[test]
+    fn what_breaks_the_protocol_comes_after_what_did_not() {
+        check(
+            "*1\r\n$4\r\nPING\r\n*1\r\n:4\r\n",
+            Filled::Broken(ProtocolError::ExpectedBulk { got: b':' }),
+            &["PING"],
+        );
+    }
+}

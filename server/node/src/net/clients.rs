@@ -1,0 +1,234 @@
+//! Every connection as the others see it: what CLIENT LIST prints and CLIENT KILL ends.
+//!
+//! A connection's own task owns its session; what others may read of it is kept here, in atomics that the task writes
+//! once per batch and in a few strings behind a lock that hardly ever change. Ending a connection is asking its task to
+//! end: the flag is set and the task is woken.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::task::Waker;
+
+use dashmap::DashMap;
+use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::resp::Protocol;
+use parking_lot::Mutex;
+
+/// What a client calls itself.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Labels {
+    /// `CLIENT SETNAME`.
+    pub(crate) name: String,
+    /// `CLIENT SETINFO LIB-NAME`.
+    pub(crate) lib_name: String,
+    /// `CLIENT SETINFO LIB-VER`.
+    pub(crate) lib_version: String,
+}
+
+/// One connection as the others see it.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// Its number, never given twice.
+    pub(crate) id: u64,
+    /// The peer's address.
+    pub(crate) addr: SocketAddr,
+    /// Our end's address.
+    pub(crate) laddr: SocketAddr,
+    /// When it connected.
+    pub(crate) created: Timestamp,
+    /// Its descriptor's number, for the eye.
+    pub(crate) fd: i32,
+    last_active: AtomicU64,
+    db: AtomicUsize,
+    /// The place of the last command among the counters; [`NO_COMMAND`] before the first.
+    last_command: AtomicU16,
+    protocol: AtomicU8,
+    no_evict: AtomicBool,
+    authenticated: AtomicBool,
+    pending_output: AtomicUsize,
+    pending_input: AtomicUsize,
+    killed: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+    labels: Mutex<Option<Box<Labels>>>,
+}
+
+/// The last command of a connection that has not sent one.
+pub(crate) const NO_COMMAND: u16 = u16::MAX;
+
+/// What a connection's task tells the others once per batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    pub(crate) now: Timestamp,
+    pub(crate) db: usize,
+    pub(crate) last_command: u16,
+}
+
+impl Client {
+    /// Tells the others how far the connection is.
+    #[inline]
+    pub(crate) fn report(&self, progress: Progress) {
+        self.last_active.store(progress.now.0, Ordering::Relaxed);
+        self.db.store(progress.db, Ordering::Relaxed);
+        self.last_command.store(progress.last_command, Ordering::Relaxed);
+    }
+
+    /// Notes how many bytes it holds of an incomplete request, and of replies that were not taken.
+    pub(crate) fn set_pending(&self, input: usize, output: usize) {
+        self.pending_input.store(input, Ordering::Relaxed);
+        self.pending_output.store(output, Ordering::Relaxed);
+    }
+
+    /// When it last sent something.
+    pub(crate) fn last_active(&self) -> Timestamp {
+        Timestamp(self.last_active.load(Ordering::Relaxed))
+    }
+
+    /// The database it has selected.
+    pub(crate) fn db(&self) -> usize {
+        self.db.load(Ordering::Relaxed)
+    }
+
+    /// The place of its last command among the counters.
+    pub(crate) fn last_command(&self) -> u16 {
+        self.last_command.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of an incomplete request, and of replies that it has not taken.
+    pub(crate) fn pending(&self) -> (usize, usize) {
+        (self.pending_input.load(Ordering::Relaxed), self.pending_output.load(Ordering::Relaxed))
+    }
+
+    /// The protocol it speaks.
+    pub(crate) fn protocol(&self) -> Protocol {
+        if self.protocol.load(Ordering::Relaxed) == 3 { Protocol::Resp3 } else { Protocol::Resp2 }
+    }
+
+    /// Notes the protocol it speaks.
+    pub(crate) fn set_protocol(&self, protocol: Protocol) {
+        let number = match protocol {
+            Protocol::Resp2 => 2,
+            Protocol::Resp3 => 3,
+        };
+        self.protocol.store(number, Ordering::Relaxed);
+    }
+
+    /// Whether it is spared when clients have to go to free memory.
+    pub(crate) fn no_evict(&self) -> bool {
+        self.no_evict.load(Ordering::Relaxed)
+    }
+
+    /// `CLIENT NO-EVICT`.
+    pub(crate) fn set_no_evict(&self, on: bool) {
+        self.no_evict.store(on, Ordering::Relaxed);
+    }
+
+    /// Whether it may run commands.
+    pub(crate) fn authenticated(&self) -> bool {
+        self.authenticated.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it may run commands.
+    pub(crate) fn set_authenticated(&self, yes: bool) {
+        self.authenticated.store(yes, Ordering::Relaxed);
+    }
+
+    /// What it calls itself.
+    pub(crate) fn labels(&self) -> Labels {
+        self.labels.lock().as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Changes what it calls itself.
+    pub(crate) fn relabel(&self, change: impl FnOnce(&mut Labels)) {
+        change(self.labels.lock().get_or_insert_default());
+    }
+
+    /// Forgets what it called itself (`RESET`).
+    pub(crate) fn unlabel(&self) {
+        *self.labels.lock() = None;
+    }
+
+    /// Ends it: its task closes the connection when it next runs, which is at once.
+    pub(crate) fn kill(&self) {
+        self.killed.store(true, Ordering::Release);
+        if let Some(waker) = self.waker.lock().take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether it was told to end.
+    #[inline]
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire)
+    }
+
+    /// Keeps the task's waker, so that [`Self::kill`] reaches it wherever it waits. A task's waker stays the same.
+    pub(crate) fn set_waker(&self, waker: &Waker) {
+        *self.waker.lock() = Some(waker.clone());
+    }
+}
+
+/// All connections.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    by_id: DashMap<u64, Arc<Client>>,
+    last_id: AtomicU64,
+}
+
+impl Clients {
+    /// Registers a connection.
+    pub(crate) fn register(
+        &self,
+        addr: SocketAddr,
+        laddr: SocketAddr,
+        fd: i32,
+        now: Timestamp,
+    ) -> Arc<Client> {
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let client = Arc::new(Client {
+            id,
+            addr,
+            laddr,
+            created: now,
+            fd,
+            last_active: AtomicU64::new(now.0),
+            db: AtomicUsize::new(0),
+            last_command: AtomicU16::new(NO_COMMAND),
+            protocol: AtomicU8::new(2),
+            no_evict: AtomicBool::new(false),
+            authenticated: AtomicBool::new(false),
+            pending_output: AtomicUsize::new(0),
+            pending_input: AtomicUsize::new(0),
+            killed: AtomicBool::new(false),
+            waker: Mutex::new(None),
+            labels: Mutex::new(None),
+        });
+        self.by_id.insert(id, Arc::clone(&client));
+        client
+    }
+
+    /// Forgets a connection that has ended.
+    pub(crate) fn remove(&self, id: u64) {
+        self.by_id.remove(&id);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// All of them, in the order they connected.
+    pub(crate) fn all(&self) -> Vec<Arc<Client>> {
+        let mut all: Vec<_> = self.by_id.iter().map(|entry| Arc::clone(entry.value())).collect();
+        all.sort_unstable_by_key(|client| client.id);
+        all
+    }
+
+    /// Ends those that have been silent for longer than that (`timeout`).
+    pub(crate) fn kill_idle(&self, now: Timestamp, seconds: u64) {
+        for client in &self.by_id {
+            if now.0.saturating_sub(client.last_active().0) > seconds.saturating_mul(1000) {
+                client.kill();
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a connection has agreed with the server: owned by its task, changed by its commands.
+
+use std::sync::Arc;
+
+use nuthatch_proto::resp::Protocol;
+
+use super::clients::{Client, NO_COMMAND};
+
+/// One connection's state.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// What others see of the connection.
+    pub(crate) client: Arc<Client>,
+    /// The protocol of replies.
+    protocol: Protocol,
+    /// The database selected.
+    pub(crate) db: usize,
+    /// Whether commands are allowed: the password was given, or there is none.
+    authenticated: bool,
+    /// `READONLY` was said.
+    pub(crate) readonly: bool,
+    /// `ASKING` was said just before.
+    pub(crate) asking: bool,
+    /// The place of the last command among the counters.
+    pub(crate) last_command: u16,
+}
+
+impl Session {
+    /// A new connection's state; authenticated if there is no password.
+    pub(crate) fn new(client: Arc<Client>, authenticated: bool) -> Self {
+        client.set_authenticated(authenticated);
+        Self {
+            client,
+            protocol: Protocol::Resp2,
+            db: 0,
+            authenticated,
+            readonly: false,
+            asking: false,
+            last_command: NO_COMMAND,
+        }
+    }
+
+    /// The protocol of replies.
+    #[inline]
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Switches the protocol of replies.
+    pub(crate) fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+        self.client.set_protocol(protocol);
+    }
+
+    /// Whether commands are allowed.
+    #[inline]
+    pub(crate) fn authenticated(&self) -> bool {
+        self.authenticated
+    }
+
+    /// Allows commands, or forbids them.
+    pub(crate) fn set_authenticated(&mut self, yes: bool) {
+        self.authenticated = yes;
+        self.client.set_authenticated(yes);
+    }
+
+    /// Goes back to how a new connection is (`RESET`).
+    pub(crate) fn reset(&mut self, authenticated: bool) {
+        self.set_protocol(Protocol::Resp2);
+        self.set_authenticated(authenticated);
+        self.client.unlabel();
+        self.client.set_no_evict(false);
+        self.db = 0;
+        self.readonly = false;
+        self.asking = false;
+    }
+}

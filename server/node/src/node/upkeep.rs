@@ -1,0 +1,62 @@
+//! What has to be done again and again: expiry, idle clients, samples. Each within a budget.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use nuthatch_engine::{Context, NoEffects};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Node;
+use crate::clock;
+use crate::net::connection::EngineSide;
+use crate::net::io_thread::Thread;
+
+/// How often each IO thread looks for keys whose time has come.
+const EXPIRE_EVERY: Duration = Duration::from_millis(50);
+
+/// How many keys it removes before it lets the connections run again.
+const EXPIRE_BUDGET: usize = 256;
+
+/// How often the momentary rates are sampled.
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+
+/// Idle clients are looked for once in so many samples.
+const SAMPLES_PER_IDLE_CHECK: u32 = 10;
+
+/// Removes keys whose deadline has passed. Runs on every IO thread.
+pub(crate) async fn expire(thread: Rc<Thread>) {
+    let mut ticks = interval(EXPIRE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        while expire_some(&thread) >= EXPIRE_BUDGET {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn expire_some(thread: &Thread) -> usize {
+    let mut scratch = thread.scratch.borrow_mut();
+    let EngineSide { stats, rng } = &mut scratch.engine;
+    let mut cx = Context { now: clock::now(), effects: &NoEffects, stats, rng };
+    let removed = thread.node.engine.expire_due(&mut cx, EXPIRE_BUDGET);
+    thread.counters.publish(&scratch.engine.stats);
+    removed
+}
+
+/// Samples the counters and ends idle clients. Runs on the main thread.
+pub(crate) async fn watch(node: &Node) {
+    let mut ticks = interval(SAMPLE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sample = 0u32;
+    loop {
+        ticks.tick().await;
+        let now = clock::now();
+        node.telemetry.sample(now.0);
+        sample = sample.wrapping_add(1);
+        let timeout = node.config.settings().timeout;
+        if timeout > 0 && sample.is_multiple_of(SAMPLES_PER_IDLE_CHECK) {
+            node.clients.kill_idle(now, timeout);
+        }
+    }
+}
