@@ -160,19 +160,19 @@ impl Engine {
 
     /// How many keys a slot has, as CLUSTER COUNTKEYSINSLOT counts them: those past their deadline too.
     pub fn count_keys_in_slot(&self, db: usize, slot: Slot) -> usize {
-        self.databases.existing(db).map_or(0, |slots| slots[slot.index()].lock().len())
+        self.databases.existing(db).map_or(0, |database| database.slots[slot.index()].lock().len())
     }
 
     /// Up to `count` keys of a slot.
     pub fn keys_in_slot(&self, db: usize, slot: Slot, count: usize) -> Vec<Vec<u8>> {
-        self.databases.existing(db).map_or_else(Vec::new, |slots| {
-            slots[slot.index()].lock().iter().take(count).map(|entry| entry.key().to_vec()).collect()
+        self.databases.existing(db).map_or_else(Vec::new, |database| {
+            database.slots[slot.index()].lock().iter().take(count).map(|entry| entry.key().to_vec()).collect()
         })
     }
 
     /// A slot's data, locked, unless its gate is shut or its database was never used.
     pub(crate) fn open_slot(&self, db: usize, slot: Slot) -> Option<Guard<'_>> {
-        let guard = self.databases.existing(db)?[slot.index()].lock();
+        let guard = self.databases.existing(db)?.slots[slot.index()].lock();
         (guard.gate == Gate::Open).then_some(guard)
     }
 
@@ -192,23 +192,47 @@ impl Engine {
     pub fn flush_slot(&self, cx: &mut Context<'_>, db: usize, slot: Slot) -> usize {
         self.databases
             .existing(db)
-            .map_or(0, |slots| flush_locked(cx, Place { db, slot }, slots[slot.index()].lock()))
+            .map_or(0, |database| flush_locked(cx, Place { db, slot }, database.slots[slot.index()].lock()))
     }
 
-    /// Removes keys whose deadline has passed, at most about `budget` of them; how many it removed. If that reaches
-    /// `budget`, more may be due.
-    pub fn expire_due(&self, _cx: &mut Context<'_>, _budget: usize) -> usize {
-        0
+    /// Has somebody look for the key of that hash when the deadline has passed.
+    pub(crate) fn push_hint(&self, cx: &Context<'_>, at: Place, hash: u64, deadline: Timestamp) {
+        if let Some(database) = self.databases.existing(at.db) {
+            database.wheels.push(cx.now, at.slot, hash, deadline);
+        }
+    }
+
+    /// Removes keys whose deadline has passed, in all databases. The work is bounded: at most about `budget` hints
+    /// are followed. Answers how many were; if that reaches `budget`, more may be due. To be called every few tens of
+    /// milliseconds; [`Stats::expired_keys`](crate::Stats) counts the keys that were removed.
+    pub fn expire_due(&self, cx: &mut Context<'_>, budget: usize) -> usize {
+        let mut handled = 0;
+        for db in 0..self.databases.len() {
+            let Some(database) = self.databases.existing(db) else { continue };
+            let left = budget - handled;
+            handled += database.wheels.expire_due(cx, &self.hash, db, &database.slots, left);
+        }
+        handled
+    }
+
+    #[cfg(test)]
+    pub(crate) fn wheels(&self, db: usize) -> Option<&crate::expiry::Wheels> {
+        self.databases.existing(db).map(|database| &database.wheels)
     }
 
     /// A database in numbers. Walks its slots: for INFO, not for every command.
-    pub fn database_stats(&self, db: usize, _now: Timestamp) -> DatabaseStats {
+    pub fn database_stats(&self, db: usize, now: Timestamp) -> DatabaseStats {
         let mut stats = DatabaseStats::default();
-        for cell in self.databases.existing(db).unwrap_or_default() {
+        let mut left: u128 = 0;
+        let slots = self.databases.existing(db).map_or_else(Default::default, |db| &*db.slots);
+        for cell in slots {
             let slot = cell.lock();
             stats.keys += slot.len();
             stats.expires += slot.expiring();
+            left += u128::from(slot.time_left(now));
         }
+        let average = left.checked_div(stats.expires as u128).unwrap_or(0);
+        stats.avg_ttl = u64::try_from(average).unwrap_or(u64::MAX);
         stats
     }
 }

@@ -1,4 +1,4 @@
-//! One database: its 16,384 slots and the hash of its keys.
+//! The databases: 16,384 slots each, and the time wheels of their keys' deadlines.
 
 use std::sync::OnceLock;
 
@@ -6,10 +6,19 @@ use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 use parking_lot::Mutex;
 
 use super::slot::{Gate, SlotCell};
+use crate::expiry::Wheels;
+
+/// One database.
+pub(crate) struct Database {
+    /// Its 16,384 slots.
+    pub(crate) slots: Box<[SlotCell]>,
+    /// The hints for its keys with deadlines.
+    pub(crate) wheels: Wheels,
+}
 
 /// All databases of an engine; each is allocated when it is first used.
 pub(crate) struct Databases {
-    slots: Box<[OnceLock<Box<[SlotCell]>>]>,
+    each: Box<[OnceLock<Database>]>,
     /// What every slot's gate is, for databases that come into being later. Held while one does, and while a gate is
     /// set in those that exist.
     gates: Mutex<Box<[Gate]>>,
@@ -18,38 +27,38 @@ pub(crate) struct Databases {
 impl Databases {
     pub(crate) fn new(count: usize) -> Self {
         Self {
-            slots: (0..count).map(|_| OnceLock::new()).collect(),
+            each: (0..count).map(|_| OnceLock::new()).collect(),
             gates: Mutex::new(vec![Gate::Open; usize::from(SLOT_COUNT)].into()),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.each.len()
     }
 
     /// The database's slot, coming into being if need be.
     #[inline]
     pub(crate) fn slot(&self, db: usize, slot: Slot) -> &SlotCell {
-        match self.slots[db].get() {
-            Some(slots) => &slots[slot.index()],
-            None => &self.create(db)[slot.index()],
+        match self.each[db].get() {
+            Some(database) => &database.slots[slot.index()],
+            None => &self.create(db).slots[slot.index()],
         }
     }
 
-    /// The database's slots, if it was ever used.
-    pub(crate) fn existing(&self, db: usize) -> Option<&[SlotCell]> {
-        self.slots.get(db)?.get().map(|slots| &**slots)
+    /// The database, if it was ever used.
+    pub(crate) fn existing(&self, db: usize) -> Option<&Database> {
+        self.each.get(db)?.get()
     }
 
     #[cold]
-    fn create(&self, db: usize) -> &[SlotCell] {
+    fn create(&self, db: usize) -> &Database {
         let gates = self.gates.lock();
-        self.slots[db].get_or_init(|| {
+        self.each[db].get_or_init(|| {
             let slots: Box<[SlotCell]> = (0..SLOT_COUNT).map(|_| SlotCell::default()).collect();
             for (cell, &gate) in slots.iter().zip(gates.iter()) {
                 cell.lock().gate = gate;
             }
-            slots
+            Database { slots, wheels: Wheels::default() }
         })
     }
 
@@ -57,8 +66,8 @@ impl Databases {
     pub(crate) fn set_gate(&self, slot: Slot, gate: Gate) {
         let mut gates = self.gates.lock();
         gates[slot.index()] = gate;
-        for slots in self.slots.iter().filter_map(OnceLock::get) {
-            slots[slot.index()].lock().gate = gate;
+        for database in self.each.iter().filter_map(OnceLock::get) {
+            database.slots[slot.index()].lock().gate = gate;
         }
     }
 }

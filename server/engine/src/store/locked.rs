@@ -24,8 +24,8 @@ pub(crate) type Guard<'a> = MutexGuard<'a, SlotData>;
 
 /// Locked slots, and the database the command runs in.
 pub(crate) struct LockedSlots<'a> {
+    engine: &'a Engine,
     hash: &'a KeyHash,
-    databases: usize,
     db: usize,
     held: Held<'a>,
 }
@@ -89,12 +89,12 @@ impl<'a> LockedSlots<'a> {
     /// The one slot of a command.
     #[inline]
     pub(crate) fn one(engine: &'a Engine, db: usize, slot: Slot, guard: Guard<'a>) -> Self {
-        Self { hash: engine.hash(), databases: engine.databases(), db, held: Held::One(slot, guard) }
+        Self { engine, hash: engine.hash(), db, held: Held::One(slot, guard) }
     }
 
     /// The slots of a command with several, in ascending order of place.
     pub(crate) fn many(engine: &'a Engine, db: usize, guards: SmallVec<[(Place, Guard<'a>); 4]>) -> Self {
-        Self { hash: engine.hash(), databases: engine.databases(), db, held: Held::Many(guards) }
+        Self { engine, hash: engine.hash(), db, held: Held::Many(guards) }
     }
 
     /// The database the command runs in.
@@ -104,7 +104,7 @@ impl<'a> LockedSlots<'a> {
 
     /// How many databases there are.
     pub(crate) fn databases(&self) -> usize {
-        self.databases
+        self.engine.databases()
     }
 
     /// The slot of a key in some database, which must be among those locked.
@@ -238,7 +238,10 @@ impl<'a> LockedSlots<'a> {
     ) {
         let hashed = self.hashed(key);
         let (place, slot) = self.at(self.db, key);
-        let deadline = slot.set_string(cx, hashed, place, value, deadline);
+        let (new, deadline) = (deadline, slot.set_string(cx, hashed, place, value, deadline));
+        if let NewDeadline::At(deadline) = new {
+            self.engine.push_hint(cx, place, hashed.hash, deadline);
+        }
         place.emit(cx, Effect::Set { key, value, deadline });
     }
 
@@ -280,6 +283,9 @@ impl<'a> LockedSlots<'a> {
         let set = slot.set_deadline(hashed, deadline);
         if set {
             place.emit(cx, Effect::Deadline { key, deadline });
+            if let Some(deadline) = deadline {
+                self.engine.push_hint(cx, place, hashed.hash, deadline);
+            }
         }
         set
     }
@@ -314,5 +320,8 @@ impl<'a> LockedSlots<'a> {
                 ValueRef::Object(object) => Effect::SetObject { key, object, deadline },
             },
         );
+        if let Some(deadline) = deadline {
+            self.engine.push_hint(cx, place, hashed.hash, deadline);
+        }
     }
 }

@@ -52,9 +52,13 @@ pub(crate) struct Hashed<'a> {
 pub(crate) struct SlotData {
     pub(crate) gate: Gate,
     table: Table,
-    /// How many entries have a deadline.
+    /// How many entries have a deadline, and the sum of those deadlines, each cut off at [`DEADLINE_CUT`].
     expiring: u32,
+    deadlines: u64,
 }
+
+/// Deadlines beyond this, in the year 2527, count as this in sums, so that a slot's sum does not overflow.
+const DEADLINE_CUT: u64 = 1 << 44;
 
 /// Where a slot is: effects carry it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,9 +122,47 @@ impl SlotData {
         at.emit(cx, Effect::Delete { key: key.bytes });
     }
 
+    /// Keeps the counts when an entry's deadline becomes another one.
+    #[inline]
+    fn count_deadline(&mut self, before: Option<Timestamp>, after: Option<Timestamp>) {
+        if before != after {
+            let cut = |deadline: Option<Timestamp>| deadline.map_or(0, |d| d.0.min(DEADLINE_CUT));
+            self.expiring = self.expiring + u32::from(after.is_some()) - u32::from(before.is_some());
+            self.deadlines = self.deadlines.wrapping_add(cut(after)).wrapping_sub(cut(before));
+        }
+    }
+
+    /// How long the entries with a deadline have left, in milliseconds, all together.
+    pub(crate) fn time_left(&self, now: Timestamp) -> u64 {
+        self.deadlines.saturating_sub(now.0.saturating_mul(u64::from(self.expiring)))
+    }
+
+    /// Removes the expired ones of the entries whose hashes have these leading bits in their order.
+    pub(crate) fn expire_near(
+        &mut self,
+        cx: &mut Context<'_>,
+        hasher: &KeyHash,
+        at: Place,
+        leading: u32,
+        bits: u32,
+    ) {
+        loop {
+            let mut expired = None;
+            self.table.near(u64::from(leading), bits, |entry| {
+                if entry.deadline().is_some_and(|deadline| deadline <= cx.now) {
+                    expired = Some(entry);
+                }
+            });
+            let place = expired.and_then(|entry| self.table.locate(hasher.of(entry.key()), entry.key()));
+            let Some(entry) = place.and_then(|place| self.remove_at(hasher, place)) else { return };
+            cx.stats.expired_keys += 1;
+            at.emit(cx, Effect::Delete { key: entry.key() });
+        }
+    }
+
     fn remove_at(&mut self, hasher: &KeyHash, place: table::Place) -> Option<Entry> {
         let entry = self.table.remove(hasher, place)?;
-        self.expiring -= u32::from(entry.deadline().is_some());
+        self.count_deadline(entry.deadline(), None);
         Some(entry)
     }
 
@@ -149,16 +191,13 @@ impl SlotData {
             NewDeadline::At(time) => Some(time),
         };
         entry.set_string(value, after);
-        if before != after {
-            self.expiring -= u32::from(before.is_some());
-            self.expiring += u32::from(after.is_some());
-        }
+        self.count_deadline(before, after);
         after
     }
 
     /// Adds an entry whose key is not in the slot.
     pub(crate) fn insert(&mut self, key: Hashed<'_>, entry: Entry) -> Option<&Entry> {
-        self.expiring += u32::from(entry.deadline().is_some());
+        self.count_deadline(None, entry.deadline());
         let place = self.table.insert(key.hasher, key.hash, entry);
         self.table.get(place)
     }
@@ -179,9 +218,9 @@ impl SlotData {
     pub(crate) fn set_deadline(&mut self, key: Hashed<'_>, deadline: Option<Timestamp>) -> bool {
         let Some(place) = self.table.locate(key.hash, key.bytes) else { return false };
         let Some(entry) = self.table.get_mut(place) else { return false };
-        self.expiring -= u32::from(entry.deadline().is_some());
-        self.expiring += u32::from(deadline.is_some());
+        let before = entry.deadline();
         entry.set_deadline(deadline);
+        self.count_deadline(before, deadline);
         true
     }
 
@@ -201,7 +240,7 @@ impl SlotData {
 
     /// Removes everything.
     pub(crate) fn clear(&mut self) -> Table {
-        self.expiring = 0;
+        (self.expiring, self.deadlines) = (0, 0);
         std::mem::take(&mut self.table)
     }
 }

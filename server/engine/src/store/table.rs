@@ -202,9 +202,33 @@ impl Table {
         u64::try_from(next).map_or(0, |next| next >> (64 - CURSOR_BITS))
     }
 
-    /// Where in the order of cursors a hash lies.
-    pub(crate) fn cursor_of(hash: u64) -> u64 {
-        order(hash) >> (64 - CURSOR_BITS)
+    /// The leading bits of a hash's order.
+    pub(crate) fn leading(hash: u64, bits: u32) -> u64 {
+        order(hash) >> (64 - bits)
+    }
+
+    /// Shows the entries whose hashes begin with these bits in their order, and perhaps some of their neighbours.
+    pub(crate) fn near<'a>(&'a self, leading: u64, bits: u32, mut visit: impl FnMut(&'a Entry)) {
+        match &self.0 {
+            Form::One(segment) => {
+                let mark = (leading << (64 - bits) >> 48) as u16;
+                segment.scan(mark, |entry| {
+                    if entry.mark() == mark {
+                        visit(entry);
+                    }
+                });
+            }
+            Form::Many(_) => {
+                let end = (leading + 1) << (CURSOR_BITS - bits);
+                let mut cursor = leading << (CURSOR_BITS - bits);
+                loop {
+                    cursor = self.scan(cursor, &mut visit);
+                    if cursor == 0 || cursor >= end {
+                        break;
+                    }
+                }
+            }
+        }
     }
 
     /// An entry that is `wanted`, if there is one: from a bucket the dice choose, or else from the next that has one.
