@@ -3,7 +3,6 @@
 //! Source: the Redis documentation, "RESP protocol spec".
 
 pub mod args;
-pub mod decimal;
 pub mod decode;
 pub mod double;
 pub mod encode;

@@ -4,32 +4,25 @@
 //! nothing beyond 64 bits. Protocol headers, counters' values and integer options are all read so; who wants a laxer
 //! reading does not want this module.
 
-/// The longest integer there is: `-9223372036854775808`.
-const LONGEST: usize = 20;
-
 /// Reads the whole of `text` as an integer; `None` unless it is exactly what [`itoa`] writes for one.
 #[inline]
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text.split_first()? {
-        (b'-', rest) => (true, rest),
+    let (negative, digits) = match text {
+        [b'0'] => return Some(0),
+        [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
     };
-    if text.len() > LONGEST {
+    // The largest has nineteen digits, and no number of nineteen digits overflows 64 bits without a sign.
+    if !matches!(digits, [b'1'..=b'9', ..]) || digits.len() > 19 {
         return None;
     }
-    match digits {
-        [b'0'] if !negative => return Some(0),
-        [b'1'..=b'9', ..] => {}
-        _ => return None,
-    }
-    // Nineteen digits stay below 2^64; only the twentieth can overflow.
     let mut magnitude: u64 = 0;
     for &byte in digits {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             return None;
         }
-        magnitude = magnitude.checked_mul(10)?.checked_add(u64::from(digit))?;
+        magnitude = magnitude * 10 + u64::from(digit);
     }
     if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }

@@ -31,7 +31,6 @@ mod sorted_set;
 mod table;
 
 pub use hash::Hash;
-pub(crate) use item::parse_integer;
 pub use item::{IntegerText, Item};
 pub use limits::Limits;
 pub use list::List;

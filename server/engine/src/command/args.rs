@@ -1,7 +1,7 @@
 //! Reading arguments: numbers as strictly as Redis reads them, and options without regard to case.
 
 use super::CommandError;
-pub(crate) use crate::value::parse_integer;
+pub(crate) use nuthatch_proto::resp::number::parse_integer;
 
 /// An integer as Redis's `string2ll` takes it, or the error a command replies.
 #[inline]

@@ -2,7 +2,7 @@
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::args::{integer, parse_float};
+use super::args::integer;
 use super::decimal::Decimal;
 use super::{CommandError, Handled};
 use crate::context::Context;
@@ -93,22 +93,11 @@ pub(super) fn incrbyfloat(
     Ok(())
 }
 
-/// The sum's text. Redis adds in extended precision, so that 0.1 and 0.2 make 0.3; decimals within its range do the
-/// same here, and doubles take over outside of it.
+/// The sum's text.
 fn add_floats(value: &[u8], delta: &[u8]) -> Result<String, CommandError> {
-    let both = parse_float(value).zip(parse_float(delta));
-    let (left, right) = both.ok_or(CommandError::NotFloat)?;
-    if let Some((left, right)) = Decimal::parse(value).zip(Decimal::parse(delta))
-        && let Some(sum) = left.checked_add(right)
-    {
-        return Ok(sum.to_string());
-    }
-    let sum = left + right;
-    if !sum.is_finite() {
-        return Err(CommandError::NanOrInfinity);
-    }
-    let text = format!("{sum:.17}");
-    Ok(text.trim_end_matches('0').trim_end_matches('.').to_owned())
+    let both = Decimal::parse(value).zip(Decimal::parse(delta));
+    let (value, delta) = both.ok_or(CommandError::NotFloat)?;
+    value.checked_add(delta).map(Decimal::to_text).ok_or(CommandError::NanOrInfinity)
 }
 
 #[cfg(test)]

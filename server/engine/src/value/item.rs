@@ -10,6 +10,8 @@
 //!
 //! All numbers are little-endian. The bytes are our own: they are trusted, and reading others panics.
 
+use nuthatch_proto::resp::number::parse_integer;
+
 const SMALL_STRING: usize = 0x80;
 const SMALL_INTEGER: u8 = 0x80;
 const SMALL_INTEGERS: i64 = 0x70;
@@ -149,28 +151,6 @@ fn read_integer(bytes: &[u8]) -> i64 {
     i64::from_le_bytes(wide) << unused >> unused
 }
 
-/// The integer whose decimal text this is exactly: no sign but a minus, no leading zero, within 64 bits.
-#[inline]
-pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'0'] => return Some(0),
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, text),
-    };
-    if !matches!(digits, [b'1'..=b'9', ..]) || digits.len() > 19 {
-        return None;
-    }
-    let mut number = 0_u64;
-    for &digit in digits {
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        // Nineteen digits stay below 2^64.
-        number = number * 10 + u64::from(digit - b'0');
-    }
-    if negative { 0_i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -202,15 +182,6 @@ mod tests {
             }
         }
         check(i64::MIN.to_string().as_bytes());
-    }
-
-    #[test]
-    fn only_the_exact_text_is_an_integer() {
-        for text in ["", "-", "-0", "00", "01", "+1", " 1", "1 ", "1.0", "9223372036854775808", "1e3", "١"] {
-            assert_eq!(parse_integer(text.as_bytes()), None, "{text:?}");
-        }
-        assert_eq!(parse_integer(b"-9223372036854775808"), Some(i64::MIN));
-        assert_eq!(parse_integer(b"-9223372036854775809"), None);
     }
 
     proptest! {
