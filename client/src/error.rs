@@ -1,4 +1,11 @@
 //! What went wrong with a call, where, and what became of the command.
+//!
+//! The last is what a caller needs most and what clients rarely say: after an [`Effect::Unknown`] an increment may have
+//! happened or not, after any other it has not. The client itself repeats only what cannot have run, or does no harm
+//! when it runs twice; everything else it reports.
+//!
+//! [`ErrorKind`] says why, in terms of this program and its connections; the server's own errors are one kind, with
+//! their text as it came.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,10 @@
 //! A command made ready to send: its bytes, the slot that it belongs to, and whether it may be sent twice.
+//!
+//! All three come from the command table, the same that the server routes by, on the caller's own thread and before
+//! anything is queued. The bytes are encoded once, however often they are sent.
+//!
+//! Commands that change the connection are refused here, because a connection belongs to everyone who asks that node:
+//! after a `MULTI` or a `CLIENT REPLY OFF` nobody's replies would be his own.
 
 use bytes::Bytes;
 use nuthatch_proto::command_table::{self, CommandSpec, Flags};

@@ -1,4 +1,8 @@
-//! How a client is set up.
+//! How a client is set up: addresses to begin with, credentials, and how long things may take.
+//!
+//! There are few options on purpose. The one that matters is the deadline, which covers a whole call with everything
+//! that is tried on its behalf; all other times only bound how long the client itself believes in a connection or a
+//! map, and need no tuning for correctness.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! The commands that most programs need, with types.
 //!
+//! They add nothing to [`Client::command`] but the reading of its reply; whatever is missing here can be called there.
 //! Each is one command of the server of the same name, and fails as that does. Those with several keys are split by
 //! slot where the server is a cluster: then each slot's part is atomic, not the whole.
 

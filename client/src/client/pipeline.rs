@@ -1,4 +1,8 @@
 //! Commands that are sent together: to each node its own in one piece, all nodes at once.
+//!
+//! The first round goes out in groups; whatever comes back without being an answer (a redirection, a lost connection)
+//! is then followed command by command, in order, exactly as a single call would be. So a pipeline over a cluster that
+//! changes is slower, but never wrong about which reply belongs to which command, or about what may have run.
 
 use bytes::Bytes;
 use nuthatch_proto::resp::Frame;

@@ -1,4 +1,8 @@
 //! Requests to bytes: what a client sends, an array of bulk strings.
+//!
+//! The counterpart of [`decode`](super::decode). There is one form for all requests, so this is a function and no
+//! writer: a pipeline is requests one behind the other in the same buffer. Inline requests are for people and are never
+//! written.
 
 /// Appends one request with these arguments, the command's name first.
 pub fn encode_request(out: &mut Vec<u8>, arguments: &[impl AsRef<[u8]>]) {

@@ -1,5 +1,8 @@
 //! How much a client may send, and how it is told that it was too much or wrong.
 //!
+//! [`Limits`] is handed to each call of the decoder and not kept by it, because authentication changes it between two
+//! requests of one delivery. [`ProtocolError`] ends the connection: behind it nothing can be understood any more.
+//!
 //! The numbers and the texts are those of Redis 7.2 (`networking.c`). A client that has to authenticate first may send
 //! only what that takes, so that a stranger cannot make the server hold much.
 
