@@ -36,6 +36,18 @@ impl Run {
     fn len(self) -> usize {
         self.end - self.start
     }
+
+    /// Takes up to that many slots off its front or its back.
+    fn cut_off(&mut self, count: usize, front: bool) -> Self {
+        let count = count.min(self.len());
+        if front {
+            self.start += count;
+            Self { start: self.start - count, end: self.start }
+        } else {
+            self.end -= count;
+            Self { start: self.end, end: self.end + count }
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -114,9 +126,8 @@ impl Board {
             let mut rest = run;
             while rest.len() > 0 {
                 let Some(member) = self.roomiest() else { return };
-                let len = rest.len().min(self.room(member));
-                self.give(Run { start: rest.start, end: rest.start + len }, member);
-                rest.start += len;
+                let piece = rest.cut_off(self.room(member), true);
+                self.give(piece, member);
             }
         }
     }
@@ -128,13 +139,13 @@ impl Board {
         // The slots behind the last point belong to the first, around the ring.
         let wrapped = points.first().map(|&(_, member)| (usize::from(SLOT_COUNT) - 1, member));
         for (point, member) in points.into_iter().chain(wrapped) {
-            let arc = Run { start, end: point + 1 };
+            let mut arc = Run { start, end: point + 1 };
             start = arc.end;
             if arc.start >= arc.end || self.owners[arc.start..arc.end].iter().any(|o| *o != Owner::Orphan) {
                 continue;
             }
-            let len = arc.len().min(self.room(member));
-            self.give(Run { start: arc.end - len, end: arc.end }, member);
+            let piece = arc.cut_off(self.room(member), false);
+            self.give(piece, member);
         }
     }
 
@@ -153,14 +164,12 @@ impl Board {
                 match (left, right) {
                     (None, None) => break,
                     (Some((full, member, room)), other) if other.is_none_or(|(o, ..)| full <= o) => {
-                        let len = rest.len().min(room);
-                        self.give(Run { start: rest.start, end: rest.start + len }, member);
-                        rest.start += len;
+                        let piece = rest.cut_off(room, true);
+                        self.give(piece, member);
                     }
                     (_, Some((_, member, room))) => {
-                        let len = rest.len().min(room);
-                        self.give(Run { start: rest.end - len, end: rest.end }, member);
-                        rest.end -= len;
+                        let piece = rest.cut_off(room, false);
+                        self.give(piece, member);
                     }
                     (Some(_), None) => break,
                 }
@@ -211,31 +220,29 @@ impl Board {
     /// of its points, else the longest range whole.
     fn hand_over(&mut self, donor: usize, taker: usize, mut count: usize) {
         let points: Vec<usize> = self.points_of(taker).collect();
+        let far = |slot: usize| points.iter().map(|&point| distance(point, slot)).min().unwrap_or(0);
+        let mut runs = self.runs_of(Owner::Member(donor));
         while count > 0 {
-            let runs = self.runs_of(Owner::Member(donor));
-            let far = |slot: usize| points.iter().map(|&p| distance(p, slot)).min().unwrap_or(0);
             let touches = |slot: Option<usize>| {
                 slot.and_then(|slot| self.owners.get(slot)) == Some(&Owner::Member(taker))
             };
-            let best = runs.into_iter().flat_map(|run| {
-                let front = (touches(run.start.checked_sub(1)), far(run.start), run, true);
-                let back = (touches(Some(run.end)), far(run.end - 1), run, false);
+            let ends = runs.iter().enumerate().flat_map(|(place, run)| {
+                let front = (touches(run.start.checked_sub(1)), far(run.start), place, true);
+                let back = (touches(Some(run.end)), far(run.end - 1), place, false);
                 [front, back]
             });
-            let best = best.min_by_key(|&(touching, far, run, front)| {
-                let short = run.len() < count;
-                let missing = if short { usize::from(SLOT_COUNT) - run.len() } else { 0 };
-                (!touching, short, missing, far, run.start, !front)
+            let best = ends.min_by_key(|&(touching, far, place, front)| {
+                let len = runs[place].len();
+                let missing = if len < count { usize::from(SLOT_COUNT) - len } else { 0 };
+                (!touching, missing, far, place, !front)
             });
-            let Some((_, _, run, front)) = best else { return };
-            let len = run.len().min(count);
-            let piece = if front {
-                Run { start: run.start, end: run.start + len }
-            } else {
-                Run { start: run.end - len, end: run.end }
-            };
+            let Some((_, _, place, front)) = best else { return };
+            let piece = runs[place].cut_off(count, front);
+            if runs[place].len() == 0 {
+                runs.remove(place);
+            }
             self.give(piece, taker);
-            count -= len;
+            count -= piece.len();
         }
     }
 

@@ -202,6 +202,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn any_list_of_proposals_keeps_the_invariants(proposals in vec(any_proposal(), 0..60)) {
             let mut topology = alone();

@@ -9,7 +9,7 @@ use nuthatch_proto::ids::{NodeId, Timestamp};
 use nuthatch_proto::resp::ReplyWriter;
 
 use super::{Health, LocalView};
-use crate::topology::{Node, Shard, SlotRange, Topology};
+use crate::topology::{Node, NodeState, Shard, SlotRange, Topology};
 
 /// CLUSTER NODES: every member, each line ended by a line feed.
 pub fn nodes(topology: &Topology, view: &LocalView, reply: &mut ReplyWriter<'_>) {
@@ -70,7 +70,8 @@ fn line(text: &mut String, topology: &Topology, view: &LocalView, node: &Node, r
     let peer = view.peers.get(&node.id).filter(|_| !view.is_me(node));
     let (ping, pong) = peer.map_or((Timestamp(0), Timestamp(0)), |peer| (peer.ping_sent, peer.pong_received));
     let epoch = shard.map(Shard::shown_epoch).unwrap_or_default();
-    let linked = view.is_me(node) || peer.is_some_and(|peer| peer.connected);
+    // Not every pair of nodes is connected, and tools leave out whom one node calls disconnected: only what was seen counts.
+    let linked = peer.map_or(node.state == NodeState::Active, |peer| peer.connected);
     let _ = write!(text, " {ping} {pong} {epoch} {}", if linked { "connected" } else { "disconnected" });
     for range in ranges {
         let _ = write!(text, " {range}");
