@@ -179,6 +179,7 @@ fn first_view(
         standing: Standing::new(&topology, identity.node, process, require_full_coverage),
         topology,
         leader: machine.leader(),
+        leaderless_since: Some(clock::monotonic()),
         leads: false,
         joining: false,
     }

@@ -8,6 +8,7 @@
 //! well: it may have been removed from the group while it was away, and learns that here.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nuthatch_cluster::topology::{Role, Topology};
@@ -83,9 +84,9 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
             let _ = timeout(LEADERLESS_MAX, views.changed()).await;
             continue;
         };
-        match follow_one(&shared, &view, &source).await {
-            Ok(()) => {}
-            Err(status) => tracing::debug!("following {source} ended: {}", status.message()),
+        if let Err(status) = follow_one(&shared, &view, &source).await {
+            tracing::debug!("following {source} ended: {}", status.message());
+            shared.follows.store(false, Ordering::Relaxed);
         }
         sleep(PAUSE).await;
     }
@@ -125,6 +126,7 @@ async fn follow_one(shared: &Shared, view: &View, source: &PeerAddress) -> Resul
     let mut client = shared.peers.client(source).map_err(|error| Status::unavailable(error.to_string()))?;
     let begun = timeout(BEGIN_DEADLINE, client.watch(request)).await;
     let mut stream = begun.map_err(|_| Status::deadline_exceeded("no answer in time"))??.into_inner();
+    shared.follows.store(true, Ordering::Relaxed);
     let mut views = shared.subscribe();
     loop {
         let response = tokio::select! {

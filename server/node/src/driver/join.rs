@@ -13,6 +13,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nuthatch_cluster::topology::{Address, GroupId, Joiner, Proposal, Role, Topology, TopologyChange};
@@ -180,6 +181,8 @@ impl Shared {
         let outcome = self.ask_to_join(target, joiner).await;
         match outcome {
             Ok(topology) => {
+                // The answer is as good as the first topology of a stream.
+                self.follows.store(true, Ordering::Relaxed);
                 let taken = self.ask(|done| Event::Joined(Box::new(topology), done)).await;
                 taken.map_err(|error| JoinError::Unknown(error.to_string()))
             }

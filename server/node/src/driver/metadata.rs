@@ -14,6 +14,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -167,6 +168,15 @@ impl Driver {
                 }
                 let _ = done.send(());
             }
+            Event::Hold(slot, answer) => {
+                let empty = self.gates.hold(slot);
+                let _ = answer.send(empty);
+            }
+            Event::Release(slot) => {
+                self.gates.release(slot);
+                let view = self.shared.view();
+                self.gates.open_gained(&view.topology, &view.standing);
+            }
             Event::Reset(hard, done) => {
                 self.begin_anew(hard)?;
                 let _ = done.send(());
@@ -212,6 +222,7 @@ impl Driver {
     }
 
     fn send(&mut self, messages: Vec<RaftMessage>) {
+        self.shared.counts.sent.fetch_add(messages.len() as u64, Ordering::Relaxed);
         messages.into_iter().for_each(|message| self.outbox.send(message));
     }
 
@@ -244,6 +255,7 @@ impl Driver {
             return;
         }
         let me = self.identity.node;
+        let leaderless_since = before.leaderless_since.or_else(|| Some(clock::monotonic()));
         let standing = Standing::new(&topology, me, self.process, self.require_full_coverage);
         let view = View {
             me,
@@ -252,6 +264,7 @@ impl Driver {
             topology: Arc::clone(&topology),
             standing,
             leader: status.leader,
+            leaderless_since: leaderless_since.filter(|_| status.leader.is_none()),
             leads,
             joining,
         };

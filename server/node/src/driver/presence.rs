@@ -1,37 +1,104 @@
-//! Who is there: the leader asks the members outside the Raft group whether they answer.
+//! Who is there: each node asks the others in turn whether they answer.
 //!
-//! Members of the group are heard by their Raft messages. The others, from which the leader would choose the next voter,
-//! say nothing by themselves; so it probes a few of them at a time. What follows from silence the machine decides.
+//! What it finds is this node's own observation: it is shown in CLUSTER NODES, and the leader tells it to the metadata
+//! machine, which would choose the next voter among members that answer (those outside the Raft group say nothing by
+//! themselves). It decides nothing: no node is declared failed here.
+//!
+//! Invariants: a bounded number of probes is under way; large clusters are gone through in turns; the notes are about
+//! members only.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuthatch_cluster::topology::{Node, Role};
+use nuthatch_cluster::topology::Node;
+use nuthatch_cluster::views::PeerView;
+use nuthatch_proto::ids::{NodeId, Timestamp};
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::shared::{Event, Shared};
+use crate::clock;
 use crate::rpc::peers::PeerAddress;
 
-/// How often the leader looks.
+/// How long to wait between two turns.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// How many nodes it asks each time; large clusters are gone through in turns.
+/// How many nodes are asked in one turn.
 const ASKED_AT_ONCE: usize = 8;
 
-/// Looks for as long as the process lives, while this node leads.
+/// What is noted of the other members.
+#[derive(Debug, Default)]
+pub(crate) struct Presence(Mutex<HashMap<NodeId, Note>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Note {
+    /// When it was last asked without an answer yet; 0 if it has answered.
+    asked: Timestamp,
+    /// When it last answered, or when the notes on it begin.
+    answered: Timestamp,
+    connected: bool,
+}
+
+impl Presence {
+    fn ask(&self, node: NodeId, now: Timestamp) {
+        let mut notes = self.0.lock();
+        let note = notes.entry(node).or_insert(Note { asked: now, answered: now, connected: true });
+        if note.asked == Timestamp(0) {
+            note.asked = now;
+        }
+    }
+
+    fn answer(&self, node: NodeId, now: Timestamp, answered: bool) {
+        if let Some(note) = self.0.lock().get_mut(&node) {
+            note.connected = answered;
+            if answered {
+                *note = Note { asked: Timestamp(0), answered: now, connected: true };
+            }
+        }
+    }
+
+    fn retain(&self, mut is_member: impl FnMut(NodeId) -> bool) {
+        self.0.lock().retain(|node, _| is_member(*node));
+    }
+
+    /// What this node has seen of those members. Who has not been asked yet is taken to be there.
+    pub(crate) fn peers<'a>(
+        &self,
+        members: impl Iterator<Item = &'a Node>,
+        now: Timestamp,
+        patience: Duration,
+    ) -> BTreeMap<NodeId, PeerView> {
+        let notes = self.0.lock();
+        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        let seen = |node: &Node| {
+            let note = notes.get(&node.id).copied();
+            let note = note.unwrap_or(Note { asked: Timestamp(0), answered: now, connected: true });
+            let silent = now.0.saturating_sub(note.answered.0);
+            let peer = PeerView {
+                connected: note.connected,
+                suspected: !note.connected && silent > patience,
+                ping_sent: note.asked,
+                pong_received: note.answered,
+                ..PeerView::default()
+            };
+            (node.id, peer)
+        };
+        members.map(seen).collect()
+    }
+}
+
+/// Looks for as long as the process lives, while there are others.
 pub(crate) async fn look(shared: Arc<Shared>) {
     let mut views = shared.subscribe();
     for turn in 0_usize.. {
-        let Ok(view) =
-            views.wait_for(|view| view.leads && !view.is_alone()).await.map(|view| Arc::clone(&view))
-        else {
-            return;
-        };
-        let watchers: Vec<_> = view.topology.nodes_in_role(Role::Watcher).collect();
+        let Ok(view) = views.wait_for(|view| !view.is_alone()).await.map(|view| Arc::clone(&view)) else { return };
+        shared.presence.retain(|id| view.topology.node(id).is_some());
+        let others: Vec<_> = view.topology.nodes().filter(|node| node.id != view.me).collect();
         let mut asked = JoinSet::new();
-        for place in 0..watchers.len().min(ASKED_AT_ONCE) {
-            let node = watchers[(turn * ASKED_AT_ONCE + place) % watchers.len()].clone();
+        for place in 0..others.len().min(ASKED_AT_ONCE) {
+            let node = others[(turn * ASKED_AT_ONCE + place) % others.len()].clone();
             asked.spawn(ask(Arc::clone(&shared), node));
         }
         asked.join_all().await;
@@ -41,9 +108,38 @@ pub(crate) async fn look(shared: Arc<Shared>) {
 
 async fn ask(shared: Arc<Shared>, node: Node) {
     let group = shared.view().topology.group();
+    shared.presence.ask(node.id, clock::now());
     let answer = shared.probe(&PeerAddress::from(&node.address)).await;
-    if answer.is_ok_and(|answer| answer.node_id[..] == node.id.0 && answer.group_id[..] == group.0) {
+    let answered = answer.is_ok_and(|answer| answer.node_id[..] == node.id.0 && answer.group_id[..] == group.0);
+    shared.presence.answer(node.id, clock::now(), answered);
+    if answered && shared.view().leads {
         // A full queue drops the news; the next turn brings it again.
         let _ = shared.tell(Event::HeardFrom(node.raft_id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_suspected_after_the_patience_and_forgiven_at_once() {
+        let presence = Presence::default();
+        let id = NodeId([1; 20]);
+        let seen = |now| {
+            let notes = presence.0.lock()[&id];
+            (notes.connected, Timestamp(now).0 - notes.answered.0, notes.asked)
+        };
+        presence.ask(id, Timestamp(1000));
+        presence.answer(id, Timestamp(1005), true);
+        assert_eq!(seen(1005), (true, 0, Timestamp(0)));
+        presence.ask(id, Timestamp(2000));
+        presence.answer(id, Timestamp(3000), false);
+        presence.ask(id, Timestamp(4000));
+        assert_eq!(seen(4000), (false, 2995, Timestamp(2000)), "asked since the first silence");
+        presence.answer(id, Timestamp(4001), true);
+        assert_eq!(seen(4001), (true, 0, Timestamp(0)));
+        presence.retain(|_| false);
+        assert!(presence.0.lock().is_empty());
     }
 }

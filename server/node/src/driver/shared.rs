@@ -14,19 +14,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use nuthatch_cluster::routing::Standing;
+use nuthatch_cluster::routing::{MetadataContact, Standing};
 use nuthatch_cluster::topology::{
     Address, GroupId, Joiner, Outcome, ProcessId, Proposal, ProposalId, RaftId, Role, StorageId, Topology,
 };
 use nuthatch_proto::ids::NodeId;
 use nuthatch_proto::rpc::{NodeAddress, RaftMessage};
+use nuthatch_proto::slot::Slot;
 use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use super::presence::Presence;
 use crate::rpc::outbox::Reports;
 use crate::rpc::peers::{PeerAddress, Peers};
 
@@ -38,6 +41,9 @@ const RAFT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How many proposals of this node are under way at once: fewer than a topology remembers the outcomes of.
 const PROPOSALS_MAX: usize = 32;
+
+/// How long a group may be without a leader before this node says that it has lost contact: longer than an election.
+const LEADERLESS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How many addresses are remembered that the topology does not have (yet).
 const HINTS_MAX: usize = 64;
@@ -57,6 +63,8 @@ pub struct View {
     pub standing: Standing,
     /// The member that leads the metadata group, as far as this node knows.
     pub leader: Option<RaftId>,
+    /// Since when it has known of none; always, for a node outside the Raft group.
+    pub leaderless_since: Option<Instant>,
     /// This node leads it.
     pub leads: bool,
     /// This node is alone and has asked to join another group; what was agreed alone is not changed any more.
@@ -151,6 +159,10 @@ pub(crate) enum Event {
     AbandonJoin(oneshot::Sender<()>),
     /// It has been admitted, and this is the topology of its new group.
     Joined(Box<Topology>, oneshot::Sender<()>),
+    /// Shut that slot's gate, and say whether the slot is empty.
+    Hold(Slot, oneshot::Sender<bool>),
+    /// Let that slot's gate follow the topology again.
+    Release(Slot),
     /// Begin anew, alone; if `true` under another id.
     Reset(bool, oneshot::Sender<()>),
     /// End.
@@ -178,6 +190,13 @@ impl Announce {
     }
 }
 
+/// Raft messages since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) sent: AtomicU64,
+    pub(crate) received: AtomicU64,
+}
+
 /// See the module.
 pub(crate) struct Shared {
     pub(crate) current: ArcSwap<View>,
@@ -188,6 +207,10 @@ pub(crate) struct Shared {
     /// One change of membership at a time.
     pub(crate) membership: tokio::sync::Mutex<()>,
     pub(crate) proposals: Semaphore,
+    pub(crate) presence: Presence,
+    pub(crate) counts: Counts,
+    /// For a node outside the Raft group: a stream of topologies stands, or will in a moment.
+    pub(crate) follows: AtomicBool,
     events: SyncSender<Event>,
     raft_bytes: AtomicUsize,
     next_seq: AtomicU64,
@@ -214,6 +237,9 @@ impl Shared {
             announce,
             membership: tokio::sync::Mutex::default(),
             proposals: Semaphore::new(PROPOSALS_MAX),
+            presence: Presence::default(),
+            counts: Counts::default(),
+            follows: AtomicBool::new(false),
             events,
             raft_bytes: AtomicUsize::new(0),
             next_seq: AtomicU64::new(first_seq),
@@ -230,6 +256,13 @@ impl Shared {
     /// The views from now on.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<View>> {
         self.published.subscribe()
+    }
+
+    /// Whether this node hears the metadata group, or did so a moment ago.
+    pub(crate) fn contact(&self, view: &View) -> MetadataContact {
+        let leader = view.leaderless_since.is_none_or(|since| since.elapsed() < LEADERLESS_PATIENCE);
+        let hears = if view.is_watcher() { self.follows.load(Ordering::Relaxed) } else { leader };
+        if hears { MetadataContact::Valid } else { MetadataContact::Lost }
     }
 
     /// For the metadata thread only.
@@ -279,6 +312,7 @@ impl Shared {
         if let (Some(sender), Some(first)) = (sender, messages.first()) {
             self.note_address(RaftId(first.from), sender);
         }
+        self.counts.received.fetch_add(messages.len() as u64, Ordering::Relaxed);
         let bytes = messages.iter().map(|message| message.encoded_len() + size_of::<RaftMessage>()).sum();
         if self.raft_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > RAFT_BYTES_MAX {
             self.forget_bytes(bytes);
