@@ -4,6 +4,7 @@
 //! deferred: the connection keeps the arguments, lets other connections run, and comes back with [`wait`].
 
 mod client;
+mod cluster;
 mod config;
 mod connection;
 mod info;
@@ -20,6 +21,9 @@ use crate::node::Node;
 
 /// Redis's error for options that make no sense.
 pub(crate) const SYNTAX_ERROR: &str = "ERR syntax error";
+
+/// Redis's error for what only a node of a cluster can do.
+pub(crate) const NO_CLUSTER: &str = "ERR This instance has cluster support disabled";
 
 /// What is to happen after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +119,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         | C::ClusterSetSlot
         | C::ClusterShards
         | C::ClusterSlaves
-        | C::ClusterSlots => return connection::if_in_cluster(call.node, command, reply),
+        | C::ClusterSlots => return in_cluster(command, &call, reply),
     }
     Flow::Done
 }
@@ -131,10 +135,25 @@ pub(crate) async fn wait(
     let args = deferred.args.as_args();
     match deferred.command {
         NodeCommand::DebugSleep => server::debug_sleep(args, &mut reply).await,
-        _ => reply.error("ERR not built yet"),
+        command => match &node.cluster {
+            Some(handle) => {
+                cluster::wait(command, cluster::Call { handle, engine: &node.engine, args }, &mut reply)
+                    .await;
+            }
+            None => reply.error(NO_CLUSTER),
+        },
     }
-    let _ = node;
     Flow::Done
+}
+
+/// CLUSTER's subcommands: readings are answered at once, changes wait for the metadata group.
+fn in_cluster(command: NodeCommand, call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
+    let Some(handle) = &call.node.cluster else {
+        reply.error(NO_CLUSTER);
+        return Flow::Done;
+    };
+    let call = cluster::Call { handle, engine: &call.node.engine, args: call.args };
+    if cluster::now(command, call, reply) { Flow::Done } else { Flow::Defer(command) }
 }
 
 fn help(args: Args<'_>, reply: &mut ReplyWriter<'_>) {

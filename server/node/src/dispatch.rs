@@ -23,12 +23,12 @@ use nuthatch_proto::resp::args::OwnedArgs;
 use nuthatch_proto::resp::{Args, Decoder, Limits, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 
-pub(crate) use route::Routing;
 pub(crate) use window::Window;
 use window::{Filled, Request};
 
 use crate::admin::{self, Call, Flow};
 use crate::clock;
+use crate::driver::{MetadataHandle, View};
 use crate::net::clients::Progress;
 use crate::net::connection::{EngineSide, REPLIES_MAX};
 use crate::net::io_thread::Thread;
@@ -80,7 +80,7 @@ pub(crate) struct Batch<'a> {
     engine: &'a mut EngineSide,
     now: Timestamp,
     started: std::time::Duration,
-    routing: Option<Arc<Routing>>,
+    view: Option<Arc<View>>,
 }
 
 impl<'a> Batch<'a> {
@@ -94,8 +94,8 @@ impl<'a> Batch<'a> {
     ) -> Self {
         let started = clock::since_epoch();
         let now = clock::timestamp(started);
-        let routing = thread.node.routing.load_full();
-        Self { thread, session, decoder, engine, now, started, routing }
+        let view = thread.node.cluster.as_ref().map(MetadataHandle::view);
+        Self { thread, session, decoder, engine, now, started, view }
     }
 
     /// Runs the requests that begin at `buffer[*start..]` and moves `start` behind those that were run.
@@ -234,10 +234,10 @@ impl<'a> Batch<'a> {
         reply: &mut ReplyWriter<'_>,
     ) {
         for _ in 0..REROUTES_MAX {
-            if let Some(routing) = &self.routing {
-                let access = routing.access(spec, self.session);
+            if let Some(view) = &self.view {
+                let access = route::access(spec, self.session);
                 self.session.asking = false;
-                if let Err(redirect) = routing.check(spec, args, slot, access) {
+                if let Err(redirect) = route::check(view, spec, args, slot, access) {
                     reply.error(&redirect.to_string());
                     return;
                 }
@@ -246,7 +246,7 @@ impl<'a> Batch<'a> {
             let mut cx = Context { now: self.now, effects: &NoEffects, stats, rng };
             match self.thread.node.engine.execute(&mut cx, self.session.db, command, args, slot, reply) {
                 Ok(()) => return,
-                Err(_refused) => self.routing = self.thread.node.routing.load_full(),
+                Err(_refused) => self.view = self.thread.node.cluster.as_ref().map(MetadataHandle::view),
             }
         }
         // The gate is shut while the topology still says that the slot is ours: it is about to leave.

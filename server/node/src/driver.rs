@@ -22,30 +22,34 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nuthatch_cluster::metadata::Machine;
 use nuthatch_cluster::routing::Standing;
 use nuthatch_cluster::topology::{ProcessId, Topology, TopologyChange};
+use nuthatch_cluster::views::LocalView;
 use nuthatch_engine::Engine;
-use nuthatch_proto::ids::LogIndex;
+use nuthatch_proto::ids::{LogIndex, NodeId};
+use nuthatch_proto::slot::Slot;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 pub use join::MeetError;
 pub use metadata::Fatal;
-pub use propose::ProposeError;
+pub use propose::{GiveError, ProposeError};
 pub use shared::View;
 
 use crate::clock;
 use crate::raft_log::{NodeIdentity, RaftLog, RaftLogError, Stored};
 use crate::rpc::outbox::Outbox;
 use crate::rpc::peers::{PeerAddress, Peers};
-use crate::rpc::secret::Secret;
+use crate::rpc::secret::{InvalidSecret, Secret};
 use crate::rpc::service;
 use metadata::Driver;
-use shared::{Announce, EVENTS_MAX, Event, Shared};
+use shared::{Announce, EVENTS_MAX, Event, Shared, Surroundings};
 
 /// The cluster port is so far above the port for clients, unless configured.
 pub const CLUSTER_PORT_OFFSET: u16 = 10_000;
@@ -68,6 +72,8 @@ pub struct ControlOptions {
     pub secret: Secret,
     /// Addresses of clients' ports, `host:port`, of nodes to look for a cluster at.
     pub join: Vec<String>,
+    /// How long a node may be silent before it is shown as suspected.
+    pub node_timeout: Duration,
     /// Serve no keys while a slot has no owner.
     pub require_full_coverage: bool,
     /// The data, whose gates follow the topology.
@@ -86,6 +92,9 @@ pub enum ControlError {
     /// A seed's address.
     #[error("join: '{0}' is no address: write host:port, the port being the one for clients")]
     Seed(String),
+    /// The secret.
+    #[error(transparent)]
+    Secret(#[from] InvalidSecret),
     /// Threads, sockets, randomness.
     #[error("the control plane cannot start: {0}")]
     System(#[from] io::Error),
@@ -131,8 +140,13 @@ pub fn start(options: ControlOptions) -> Result<Control, ControlError> {
     let peers = Arc::new(Peers::new(options.secret.clone()));
     let (sender, events) = mpsc::sync_channel(EVENTS_MAX);
     let view = first_view(&machine, &identity, process, topology, options.require_full_coverage);
-    let shared = Shared::new(view, sender, peers, runtime.handle().clone(), announce, clock::seed()?);
-    let shared = Arc::new(shared);
+    let surroundings = Surroundings {
+        peers,
+        runtime: runtime.handle().clone(),
+        announce,
+        node_timeout: options.node_timeout,
+    };
+    let shared = Arc::new(Shared::new(view, sender, surroundings, clock::seed()?));
     let driver = Driver {
         shared: Arc::clone(&shared),
         log,
@@ -263,6 +277,29 @@ impl MetadataHandle {
         Arc::clone(&self.shared.view().topology)
     }
 
+    /// What this node observes of the cluster itself, for the CLUSTER commands; `view` is the one they answer from.
+    #[must_use]
+    pub fn observed(&self, view: &View) -> LocalView {
+        let shared = &self.shared;
+        let others = view.topology.nodes().filter(|node| node.id != view.me);
+        LocalView {
+            peers: shared.presence.peers(others, clock::now(), shared.node_timeout),
+            messages_sent: shared.counts.sent.load(Ordering::Relaxed),
+            messages_received: shared.counts.received.load(Ordering::Relaxed),
+            ..LocalView::new(view.standing, shared.contact(view))
+        }
+    }
+
+    /// Moves a slot without keys to another node's shard; afterwards that is applied on this node, its present owner.
+    ///
+    /// # Errors
+    /// If the slot has keys, or as [`MetadataHandle::propose`].
+    pub async fn give_slot(&self, slot: Slot, to: NodeId) -> Result<(), GiveError> {
+        let shared = Arc::clone(&self.shared);
+        let task = self.shared.runtime.spawn(async move { shared.give_slot(slot, to).await });
+        task.await.unwrap_or(Err(GiveError::Refused(ProposeError::Unavailable)))
+    }
+
     /// The views as they come.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<View>> {
@@ -304,8 +341,6 @@ impl MetadataHandle {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use nuthatch_cluster::topology::SlotRange;
     use nuthatch_engine::EngineOptions;
 
@@ -345,6 +380,7 @@ mod tests {
                 cluster_port: self.cluster_port,
                 secret: Secret::new(secret).expect("a valid secret"),
                 join,
+                node_timeout: Duration::from_secs(15),
                 require_full_coverage: true,
                 engine: Arc::new(Engine::new(EngineOptions { databases: 1, hash_seed: 1 })),
             };

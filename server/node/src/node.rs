@@ -15,8 +15,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use nuthatch_engine::{Engine, EngineOptions};
 use nuthatch_proto::ids::Timestamp;
 use tokio::net::TcpListener;
@@ -26,11 +26,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock;
-use crate::config::Config;
-use crate::dispatch::Routing;
+use crate::config::{Config, Settings};
+use crate::driver::{self, Control, ControlError, ControlOptions, MetadataHandle};
 use crate::net::clients::Clients;
 use crate::net::io_thread::IoThread;
 use crate::net::listener;
+use crate::rpc::secret::Secret;
 use crate::telemetry::{Telemetry, log};
 
 /// The version of Redis whose commands and words these are.
@@ -57,6 +58,9 @@ pub enum StartError {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// The control plane.
+    #[error(transparent)]
+    Cluster(#[from] ControlError),
     /// The system refuses something: a thread, entropy, a signal.
     #[error("the system refuses: {0}")]
     System(#[from] io::Error),
@@ -68,8 +72,8 @@ pub struct Node {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clients: Clients,
     pub(crate) telemetry: Telemetry,
-    /// What the newest topology means for this node; nothing in standalone mode.
-    pub(crate) routing: ArcSwapOption<Routing>,
+    /// The control plane; nothing in standalone mode.
+    pub(crate) cluster: Option<MetadataHandle>,
     /// When it started.
     pub(crate) started: Timestamp,
     /// This run, for INFO.
@@ -78,8 +82,7 @@ pub struct Node {
 }
 
 impl Node {
-    fn new(config: Config) -> io::Result<Self> {
-        let options = EngineOptions { databases: config.settings().databases, hash_seed: clock::seed()? };
+    fn new(config: Config, engine: Arc<Engine>, cluster: Option<MetadataHandle>) -> io::Result<Self> {
         let mut id = [0; 20];
         clock::entropy(&mut id)?;
         let mut run_id = String::new();
@@ -89,10 +92,10 @@ impl Node {
         }
         Ok(Self {
             config,
-            engine: Arc::new(Engine::new(options)),
+            engine,
             clients: Clients::default(),
             telemetry: Telemetry::default(),
-            routing: ArcSwapOption::empty(),
+            cluster,
             started: clock::now(),
             run_id,
             stopping: watch::Sender::new(false),
@@ -101,7 +104,7 @@ impl Node {
 
     /// Whether the node is one of a cluster.
     pub(crate) fn in_cluster(&self) -> bool {
-        self.config.settings().cluster.enabled
+        self.cluster.is_some()
     }
 
     /// Asks the node to end.
@@ -113,6 +116,7 @@ impl Node {
 /// A node that listens and does not serve yet.
 pub struct Prepared {
     node: Arc<Node>,
+    control: Option<Control>,
     listeners: Vec<std::net::TcpListener>,
 }
 
@@ -127,11 +131,18 @@ impl Prepared {
         } else {
             log::start(settings.loglevel, None)?;
         }
-        let listeners = listener::listen(&settings)
-            .map_err(|(address, source)| StartError::Listen { address, source })?;
+        let listeners = listen(&settings, settings.port)?;
         limits::raise_descriptors(settings.maxclients);
+        let options = EngineOptions { databases: settings.databases, hash_seed: clock::seed()? };
+        let engine = Arc::new(Engine::new(options));
+        let control = if settings.cluster.enabled {
+            Some(driver::start(control_options(&settings, Arc::clone(&engine))?)?)
+        } else {
+            None
+        };
         drop(settings);
-        Ok(Self { node: Arc::new(Node::new(config)?), listeners })
+        let node = Node::new(config, engine, control.as_ref().map(Control::handle))?;
+        Ok(Self { node: Arc::new(node), control, listeners })
     }
 
     /// What the node's threads share.
@@ -147,7 +158,7 @@ impl Prepared {
 
     /// Serves until the node is asked to end, by a signal, by SHUTDOWN or by [`Node::stop`].
     pub fn run(self) -> Result<(), StartError> {
-        let Self { node, listeners } = self;
+        let Self { node, control, listeners } = self;
         let settings = Arc::clone(&node.config.settings());
         if let Some(path) = &settings.pidfile {
             fs::write(path, format!("{}\n", std::process::id())).map_err(|source| StartError::File {
@@ -172,6 +183,7 @@ impl Prepared {
                 tracing::error!("An IO thread ended in a panic.");
             }
         }
+        control.into_iter().for_each(Control::stop);
         if let Some(path) = &settings.pidfile {
             // Somebody may have removed it.
             let _ = fs::remove_file(path);
@@ -179,6 +191,28 @@ impl Prepared {
         tracing::info!("Nuthatch is now ready to exit, bye bye...");
         Ok(())
     }
+}
+
+fn listen(settings: &Settings, port: u16) -> Result<Vec<std::net::TcpListener>, StartError> {
+    listener::listen(settings, port).map_err(|(address, source)| StartError::Listen { address, source })
+}
+
+fn control_options(settings: &Settings, engine: Arc<Engine>) -> Result<ControlOptions, StartError> {
+    let cluster = &settings.cluster;
+    let announced = |port: u16, else_port: u16| if port == 0 { else_port } else { port };
+    Ok(ControlOptions {
+        directory: settings.dir.clone(),
+        sockets: listen(settings, cluster.port)?,
+        announce_host: Some(cluster.announce_ip.clone()).filter(|ip| !ip.is_empty()),
+        announce_hostname: cluster.announce_hostname.clone(),
+        port: announced(cluster.announce_port, settings.port),
+        cluster_port: announced(cluster.announce_bus_port, cluster.port),
+        secret: Secret::new(cluster.secret.as_deref().unwrap_or_default()).map_err(ControlError::Secret)?,
+        join: cluster.join.clone(),
+        node_timeout: Duration::from_millis(cluster.node_timeout),
+        require_full_coverage: cluster.require_full_coverage,
+        engine,
+    })
 }
 
 async fn serve(

@@ -5,15 +5,13 @@ use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
 
 use super::client::valid_name;
-use super::{Call, Flow, SYNTAX_ERROR, text};
+use super::{Call, SYNTAX_ERROR, text};
 use crate::node::{Node, REDIS_VERSION};
 
 /// The user that everybody is.
 const DEFAULT_USER: &[u8] = b"default";
 
 const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
-
-const NO_CLUSTER: &str = "ERR This instance has cluster support disabled";
 
 pub(super) fn ping(args: Args<'_>, reply: &mut ReplyWriter<'_>) {
     match args.len() {
@@ -150,7 +148,7 @@ pub(super) fn select(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
 /// ASKING, READONLY, READWRITE.
 pub(super) fn cluster_mode(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     if !call.node.in_cluster() {
-        return reply.error(NO_CLUSTER);
+        return reply.error(super::NO_CLUSTER);
     }
     if command == NodeCommand::Asking {
         call.session.asking = true;
@@ -158,15 +156,6 @@ pub(super) fn cluster_mode(command: NodeCommand, call: Call<'_>, reply: &mut Rep
         call.session.readonly = command == NodeCommand::ReadOnly;
     }
     reply.ok();
-}
-
-/// CLUSTER's subcommands ask the metadata group, if there is one.
-pub(super) fn if_in_cluster(node: &Node, command: NodeCommand, reply: &mut ReplyWriter<'_>) -> Flow {
-    if node.in_cluster() {
-        return Flow::Defer(command);
-    }
-    reply.error(NO_CLUSTER);
-    Flow::Done
 }
 
 #[cfg(test)]

@@ -1,55 +1,38 @@
 //! Whether this node serves a command's keys, in cluster mode.
 //!
-//! [`Routing`] is what one topology means for this node, worked out when the topology is published and read once per
-//! batch. All keys of a command must be in one slot; then `nuthatch_cluster` says where that slot belongs.
+//! The control plane's [`View`] is read once per batch. All keys of a command must be in one slot; then
+//! `nuthatch_cluster` says where that slot belongs.
 
-use std::sync::Arc;
-
-use nuthatch_cluster::routing::{Access, Standing, route};
-use nuthatch_cluster::topology::Topology;
+use nuthatch_cluster::routing::{Access, route};
 use nuthatch_proto::command_table::{CommandSpec, Flags, keys};
 use nuthatch_proto::redirect::Redirect;
 use nuthatch_proto::resp::Args;
 use nuthatch_proto::slot::Slot;
 
+use crate::driver::View;
 use crate::net::session::Session;
 
-/// A topology and what this node is in it.
-#[derive(Debug)]
-pub(crate) struct Routing {
-    /// The topology.
-    pub(crate) topology: Arc<Topology>,
-    /// What this node is in it.
-    pub(crate) standing: Standing,
+/// What the command asks of its slot.
+#[inline]
+pub(crate) fn access(spec: &CommandSpec, session: &Session) -> Access {
+    Access { write: spec.flags.contains(Flags::WRITE), readonly: session.readonly, asking: session.asking }
 }
 
-impl Routing {
-    /// What the command asks of its slot.
-    #[inline]
-    pub(crate) fn access(&self, spec: &CommandSpec, session: &Session) -> Access {
-        Access {
-            write: spec.flags.contains(Flags::WRITE),
-            readonly: session.readonly,
-            asking: session.asking,
-        }
+/// Whether the command is served here; `slot` is that of its first key.
+#[inline]
+pub(crate) fn check(
+    view: &View,
+    spec: &CommandSpec,
+    args: Args<'_>,
+    slot: Slot,
+    access: Access,
+) -> Result<(), Redirect> {
+    if !spec.has_one_key() && !in_one_slot(spec, args, slot) {
+        return Err(Redirect::CrossSlot);
     }
-
-    /// Whether the command is served here; `slot` is that of its first key.
-    #[inline]
-    pub(crate) fn check(
-        &self,
-        spec: &CommandSpec,
-        args: Args<'_>,
-        slot: Slot,
-        access: Access,
-    ) -> Result<(), Redirect> {
-        if !spec.has_one_key() && !in_one_slot(spec, args, slot) {
-            return Err(Redirect::CrossSlot);
-        }
-        match route(&self.topology, &self.standing, slot, access).refusal() {
-            None => Ok(()),
-            Some(redirect) => Err(redirect),
-        }
+    match route(&view.topology, &view.standing, slot, access).refusal() {
+        None => Ok(()),
+        Some(redirect) => Err(redirect),
     }
 }
 

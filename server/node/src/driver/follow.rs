@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nuthatch_cluster::topology::{Role, Topology};
+use nuthatch_cluster::topology::{GroupId, Role, Topology};
 use nuthatch_proto::rpc::{WatchRequest, WatchResponse};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
+use tonic::{Status, Streaming};
 
 use super::shared::{Event, Shared, View};
 use crate::rpc::peers::PeerAddress;
@@ -84,9 +84,14 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
             let _ = timeout(LEADERLESS_MAX, views.changed()).await;
             continue;
         };
-        if let Err(status) = follow_one(&shared, &view, &source).await {
+        let begun = begin(&shared, &view, &source).await;
+        shared.follows.store(begun.is_ok(), Ordering::Relaxed);
+        let ended = match begun {
+            Ok(stream) => take_all(&shared, view.topology.group(), stream).await,
+            Err(status) => Err(status),
+        };
+        if let Err(status) = ended {
             tracing::debug!("following {source} ended: {}", status.message());
-            shared.follows.store(false, Ordering::Relaxed);
         }
         sleep(PAUSE).await;
     }
@@ -120,13 +125,24 @@ fn source(view: &View, turn: usize) -> Option<PeerAddress> {
     Some(PeerAddress::from(&chosen.address))
 }
 
-async fn follow_one(shared: &Shared, view: &View, source: &PeerAddress) -> Result<(), Status> {
-    let group = view.topology.group();
-    let request = WatchRequest { group_id: group.0.to_vec().into(), after: view.topology.applied().0 };
+async fn begin(
+    shared: &Shared,
+    view: &View,
+    source: &PeerAddress,
+) -> Result<Streaming<WatchResponse>, Status> {
+    let group_id = view.topology.group().0.to_vec().into();
+    let request = WatchRequest { group_id, after: view.topology.applied().0 };
     let mut client = shared.peers.client(source).map_err(|error| Status::unavailable(error.to_string()))?;
     let begun = timeout(BEGIN_DEADLINE, client.watch(request)).await;
-    let mut stream = begun.map_err(|_| Status::deadline_exceeded("no answer in time"))??.into_inner();
-    shared.follows.store(true, Ordering::Relaxed);
+    Ok(begun.map_err(|_| Status::deadline_exceeded("no answer in time"))??.into_inner())
+}
+
+/// Hands the topologies to the metadata thread until the stream ends or this node need not follow any more.
+async fn take_all(
+    shared: &Shared,
+    group: GroupId,
+    mut stream: Streaming<WatchResponse>,
+) -> Result<(), Status> {
     let mut views = shared.subscribe();
     loop {
         let response = tokio::select! {

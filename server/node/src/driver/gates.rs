@@ -90,7 +90,9 @@ fn sweep(engine: &Engine, slot: Slot) {
     for db in 0..engine.databases() {
         let removed = engine.flush_slot(&mut context, db, slot);
         if removed > 0 {
-            tracing::warn!("slot {slot} is another node's now: {removed} keys that were left in it are removed");
+            tracing::warn!(
+                "slot {slot} is another node's now: {removed} keys that were left in it are removed"
+            );
         }
     }
 }

@@ -93,7 +93,9 @@ impl Presence {
 pub(crate) async fn look(shared: Arc<Shared>) {
     let mut views = shared.subscribe();
     for turn in 0_usize.. {
-        let Ok(view) = views.wait_for(|view| !view.is_alone()).await.map(|view| Arc::clone(&view)) else { return };
+        let Ok(view) = views.wait_for(|view| !view.is_alone()).await.map(|view| Arc::clone(&view)) else {
+            return;
+        };
         shared.presence.retain(|id| view.topology.node(id).is_some());
         let others: Vec<_> = view.topology.nodes().filter(|node| node.id != view.me).collect();
         let mut asked = JoinSet::new();
@@ -110,7 +112,8 @@ async fn ask(shared: Arc<Shared>, node: Node) {
     let group = shared.view().topology.group();
     shared.presence.ask(node.id, clock::now());
     let answer = shared.probe(&PeerAddress::from(&node.address)).await;
-    let answered = answer.is_ok_and(|answer| answer.node_id[..] == node.id.0 && answer.group_id[..] == group.0);
+    let answered =
+        answer.is_ok_and(|answer| answer.node_id[..] == node.id.0 && answer.group_id[..] == group.0);
     shared.presence.answer(node.id, clock::now(), answered);
     if answered && shared.view().leads {
         // A full queue drops the news; the next turn brings it again.

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nuthatch_cluster::topology::{Outcome, Proposal, Rejected, Role, TopologyChange};
-use nuthatch_proto::ids::LogIndex;
+use nuthatch_proto::ids::{LogIndex, NodeId};
 use nuthatch_proto::rpc::{ProposeRequest, propose_response};
-use tokio::time::timeout;
+use nuthatch_proto::slot::Slot;
+use tokio::time::{sleep, timeout};
 
 use super::shared::{Event, NotTaken, Shared, View};
 use crate::rpc::peers::PeerAddress;
@@ -43,6 +44,17 @@ pub enum ProposeError {
     /// The node became a member of another group, or left this one, before the change was known to be committed.
     #[error("ERR This node has joined or left a cluster in the meantime; the change may not have been made")]
     OtherGroup,
+}
+
+/// Why a slot was not given away. `Display` is the error for the client, its code first.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GiveError {
+    /// There are keys in it.
+    #[error("ERR Can't assign hashslot {0} to a different node while I still hold keys for this hash slot.")]
+    HasKeys(Slot),
+    /// The group did not make the change.
+    #[error(transparent)]
+    Refused(#[from] ProposeError),
 }
 
 /// Why one attempt brought no answer.
@@ -96,6 +108,24 @@ impl Shared {
             self.hand_over().await;
         }
         self.ask(|done| Event::Reset(hard, done)).await.map_err(|_| ProposeError::Unavailable)
+    }
+
+    /// Gives a slot of this node that has no keys to another node's shard. No key can come in meanwhile.
+    pub(crate) async fn give_slot(&self, slot: Slot, to: NodeId) -> Result<(), GiveError> {
+        let empty =
+            self.ask(|answer| Event::Hold(slot, answer)).await.map_err(|_| ProposeError::Unavailable)?;
+        let expected = self.view().topology.owner(slot).map(|shard| shard.id);
+        let given = if empty {
+            let change = TopologyChange::SetSlotNode { slot, node: to, expected };
+            self.propose(vec![change]).await.map(|_| ()).map_err(GiveError::Refused)
+        } else {
+            Err(GiveError::HasKeys(slot))
+        };
+        // The gate must not stay shut because the queue is full.
+        while self.tell(Event::Release(slot)) == Err(NotTaken::Full) {
+            sleep(PAUSE).await;
+        }
+        given
     }
 
     /// Waits a moment until somebody else leads the group that this node has left: it is still needed for that.

@@ -197,6 +197,14 @@ pub(crate) struct Counts {
     pub(crate) received: AtomicU64,
 }
 
+/// What does not change while the process lives.
+pub(crate) struct Surroundings {
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) runtime: Handle,
+    pub(crate) announce: Announce,
+    pub(crate) node_timeout: Duration,
+}
+
 /// See the module.
 pub(crate) struct Shared {
     pub(crate) current: ArcSwap<View>,
@@ -204,6 +212,7 @@ pub(crate) struct Shared {
     pub(crate) peers: Arc<Peers>,
     pub(crate) runtime: Handle,
     pub(crate) announce: Announce,
+    pub(crate) node_timeout: Duration,
     /// One change of membership at a time.
     pub(crate) membership: tokio::sync::Mutex<()>,
     pub(crate) proposals: Semaphore,
@@ -220,14 +229,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// `first_seq` must be random: no two runs of a node may use the same numbers for proposals.
-    pub(crate) fn new(
-        view: View,
-        events: SyncSender<Event>,
-        peers: Arc<Peers>,
-        runtime: Handle,
-        announce: Announce,
-        first_seq: u64,
-    ) -> Self {
+    pub(crate) fn new(view: View, events: SyncSender<Event>, around: Surroundings, first_seq: u64) -> Self {
+        let Surroundings { peers, runtime, announce, node_timeout } = around;
         let view = Arc::new(view);
         Self {
             current: ArcSwap::new(Arc::clone(&view)),
@@ -235,6 +238,7 @@ impl Shared {
             peers,
             runtime,
             announce,
+            node_timeout,
             membership: tokio::sync::Mutex::default(),
             proposals: Semaphore::new(PROPOSALS_MAX),
             presence: Presence::default(),

@@ -36,12 +36,15 @@ fn addresses(word: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-/// Listens on every address of `bind`; an error names the one that did not work.
-pub(crate) fn listen(settings: &Settings) -> Result<Vec<std::net::TcpListener>, (String, io::Error)> {
+/// Listens on that port at every address of `bind`; an error names the one that did not work.
+pub(crate) fn listen(
+    settings: &Settings,
+    port: u16,
+) -> Result<Vec<std::net::TcpListener>, (String, io::Error)> {
     let mut listeners = Vec::new();
     for word in &settings.bind {
         let (host, optional) = word.strip_prefix('-').map_or((word.as_str(), false), |host| (host, true));
-        let bound = addresses(host, settings.port).and_then(|addresses| {
+        let bound = addresses(host, port).and_then(|addresses| {
             addresses
                 .into_iter()
                 .map(|address| bind(address, settings.tcp_backlog))
@@ -50,7 +53,7 @@ pub(crate) fn listen(settings: &Settings) -> Result<Vec<std::net::TcpListener>, 
         match bound {
             Ok(bound) => listeners.extend(bound),
             Err(error) if optional && is_absent(&error) => {}
-            Err(error) => return Err((format!("{host}:{}", settings.port), error)),
+            Err(error) => return Err((format!("{host}:{port}"), error)),
         }
     }
     Ok(listeners)
