@@ -161,10 +161,10 @@ mod tests {
     #[test]
     fn an_address_with_a_dash_may_be_absent() {
         let listeners =
-            listen(&settings(&["--port", "0", "--bind", "127.0.0.1", "-192.0.2.1"])).expect("listening");
+            listen(&settings(&["--port", "0", "--bind", "127.0.0.1", "-192.0.2.1"]), 0).expect("listening");
         assert_eq!(listeners.len(), 1);
         let (name, _) =
-            listen(&settings(&["--port", "0", "--bind", "192.0.2.1"])).expect_err("no such address");
+            listen(&settings(&["--port", "0", "--bind", "192.0.2.1"]), 0).expect_err("no such address");
         assert_eq!(name, "192.0.2.1:0");
     }
 }
