@@ -44,7 +44,6 @@ impl Values {
             (Kind::Words | Kind::Addresses | Kind::OutputLimits, words) => words.join(" "),
             // Several lines of `save` add up.
             (Kind::Save, words) => save_line(self.get(id), words),
-            (Kind::Text, words) if words.len() != 1 && is_several_words(id) => words.join(" "),
             (Kind::Bool | Kind::Integer(..) | Kind::Memory | Kind::Word(_) | Kind::Text, [value]) => {
                 value.clone()
             }
@@ -168,21 +167,6 @@ impl Values {
 fn is_host_and_port(text: &str) -> bool {
     text.rsplit_once(':')
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0))
-}
-
-/// Options that Redis takes several words for, although they mean nothing here.
-fn is_several_words(id: OptionId) -> bool {
-    matches!(
-        id.spec().name,
-        "user"
-            | "rename-command"
-            | "loadmodule"
-            | "replicaof"
-            | "latency-tracking-info-percentiles"
-            | "oom-score-adj-values"
-            | "tls-protocols"
-            | "bind-source-addr"
-    )
 }
 
 fn save_line(current: &str, words: &[String]) -> String {

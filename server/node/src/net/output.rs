@@ -35,7 +35,7 @@ impl Output {
     /// Whether everything was sent.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.kept.len() == self.sent
     }
 
     /// How many bytes are kept.
@@ -86,7 +86,7 @@ impl Output {
                 Err(error) => return Err(error),
             }
         }
-        if self.len() == 0 {
+        if self.is_empty() {
             *self = Self::default();
         }
         Ok(())

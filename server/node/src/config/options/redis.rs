@@ -23,6 +23,7 @@ const BOOL: Kind = Kind::Bool;
 const NUMBER: Kind = Kind::Integer(i64::MIN, i64::MAX as u64);
 const MEMORY: Kind = Kind::Memory;
 const TEXT: Kind = Kind::Text;
+const WORDS: Kind = Kind::Words;
 
 /// The rows.
 pub(super) static OPTIONS: [OptionSpec; 144] = [
@@ -50,7 +51,7 @@ pub(super) static OPTIONS: [OptionSpec; 144] = [
     kept("auto-aof-rewrite-min-size", None, MEMORY, "67108864"),
     kept("auto-aof-rewrite-percentage", None, NUMBER, "100"),
     kept("bgsave_cpulist", None, TEXT, ""),
-    kept("bind-source-addr", None, TEXT, ""),
+    kept("bind-source-addr", None, WORDS, ""),
     kept("bio_cpulist", None, TEXT, ""),
     kept("busy-reply-threshold", Some("lua-time-limit"), NUMBER, "5000"),
     kept("cluster-allow-pubsubshard-when-down", None, BOOL, "yes"),
@@ -77,7 +78,7 @@ pub(super) static OPTIONS: [OptionSpec; 144] = [
     kept("io-threads-do-reads", None, BOOL, "no"),
     kept("jemalloc-bg-thread", None, BOOL, "yes"),
     kept("latency-monitor-threshold", None, NUMBER, "0"),
-    kept("latency-tracking-info-percentiles", None, TEXT, "50 99 99.9"),
+    kept("latency-tracking-info-percentiles", None, WORDS, "50 99 99.9"),
     kept("latency-tracking", None, BOOL, "yes"),
     kept("lazyfree-lazy-eviction", None, BOOL, "no"),
     kept("lazyfree-lazy-expire", None, BOOL, "no"),
@@ -88,7 +89,7 @@ pub(super) static OPTIONS: [OptionSpec; 144] = [
     kept("lfu-log-factor", None, NUMBER, "10"),
     kept("list-compress-depth", None, NUMBER, "0"),
     kept("list-max-listpack-size", Some("list-max-ziplist-size"), NUMBER, "-2"),
-    kept("loadmodule", None, TEXT, ""),
+    kept("loadmodule", None, WORDS, ""),
     kept("locale-collate", None, TEXT, ""),
     kept("masterauth", None, TEXT, ""),
     kept("masteruser", None, TEXT, ""),
@@ -99,7 +100,7 @@ pub(super) static OPTIONS: [OptionSpec; 144] = [
     kept("min-replicas-to-write", Some("min-slaves-to-write"), NUMBER, "0"),
     kept("no-appendfsync-on-rewrite", None, BOOL, "no"),
     kept("notify-keyspace-events", None, TEXT, ""),
-    kept("oom-score-adj-values", None, TEXT, "0 200 800"),
+    kept("oom-score-adj-values", None, WORDS, "0 200 800"),
     kept("oom-score-adj", None, TEXT, "no"),
     kept("propagation-error-behavior", None, TEXT, "ignore"),
     kept("rdb-del-sync-files", None, BOOL, "no"),
@@ -107,7 +108,7 @@ pub(super) static OPTIONS: [OptionSpec; 144] = [
     kept("rdb-save-incremental-fsync", None, BOOL, "yes"),
     kept("rdbchecksum", None, BOOL, "yes"),
     kept("rdbcompression", None, BOOL, "yes"),
-    kept("rename-command", None, TEXT, ""),
+    kept("rename-command", None, WORDS, ""),
     kept("repl-backlog-size", None, MEMORY, "1048576"),
     kept("repl-backlog-ttl", None, NUMBER, "3600"),
     kept("repl-disable-tcp-nodelay", None, BOOL, "no"),
@@ -126,7 +127,7 @@ pub(super) static OPTIONS: [OptionSpec; 144] = [
     kept("replica-priority", Some("slave-priority"), NUMBER, "100"),
     kept("replica-read-only", Some("slave-read-only"), BOOL, "yes"),
     kept("replica-serve-stale-data", Some("slave-serve-stale-data"), BOOL, "yes"),
-    kept("replicaof", Some("slaveof"), TEXT, ""),
+    kept("replicaof", Some("slaveof"), WORDS, ""),
     kept("sanitize-dump-payload", None, TEXT, "no"),
     kept("server_cpulist", None, TEXT, ""),
     kept("set-max-intset-entries", None, NUMBER, "512"),
@@ -159,7 +160,7 @@ pub(super) static OPTIONS: [OptionSpec; 144] = [
     kept("tls-key-file", None, TEXT, ""),
     kept("tls-port", None, NUMBER, "0"),
     kept("tls-prefer-server-ciphers", None, BOOL, "no"),
-    kept("tls-protocols", None, TEXT, ""),
+    kept("tls-protocols", None, WORDS, ""),
     kept("tls-replication", None, BOOL, "no"),
     kept("tls-session-cache-size", None, NUMBER, "20480"),
     kept("tls-session-cache-timeout", None, NUMBER, "300"),
@@ -167,7 +168,7 @@ pub(super) static OPTIONS: [OptionSpec; 144] = [
     kept("tracking-table-max-keys", None, NUMBER, "1000000"),
     kept("unixsocketperm", None, TEXT, "0"),
     kept("unixsocket", None, TEXT, ""),
-    kept("user", None, TEXT, ""),
+    kept("user", None, WORDS, ""),
     kept("zset-max-listpack-entries", Some("zset-max-ziplist-entries"), NUMBER, "128"),
     kept("zset-max-listpack-value", Some("zset-max-ziplist-value"), MEMORY, "64"),
 ];

@@ -1,0 +1,63 @@
+//! The sections that say what the node did and what it cost.
+
+use super::Page;
+use super::system;
+use crate::admin::Call;
+
+pub(super) fn stats(page: &mut Page, call: &Call<'_>) {
+    let telemetry = &call.node.telemetry;
+    let (sums, rates) = (telemetry.sums(), telemetry.rates());
+    let (received, rejected) = telemetry.connections();
+    page.section("Stats");
+    page.fields(&[
+        ("total_connections_received", &received),
+        ("total_commands_processed", &sums.commands),
+        ("instantaneous_ops_per_sec", &rates.ops_per_sec),
+        ("total_net_input_bytes", &sums.net_input),
+        ("total_net_output_bytes", &sums.net_output),
+        ("total_net_repl_input_bytes", &0),
+        ("total_net_repl_output_bytes", &0),
+        ("instantaneous_input_kbps", &format_args!("{:.2}", rates.input_kbps)),
+        ("instantaneous_output_kbps", &format_args!("{:.2}", rates.output_kbps)),
+        ("rejected_connections", &rejected),
+        ("sync_full", &0),
+        ("sync_partial_ok", &0),
+        ("sync_partial_err", &0),
+        ("expired_keys", &sums.expired_keys),
+        ("expired_stale_perc", &"0.00"),
+        ("expired_time_cap_reached_count", &0),
+        ("evicted_keys", &0),
+        ("evicted_clients", &0),
+        ("total_eviction_exceeded_time", &0),
+        ("current_eviction_exceeded_time", &0),
+        ("keyspace_hits", &sums.keyspace_hits),
+        ("keyspace_misses", &sums.keyspace_misses),
+        ("pubsub_channels", &0),
+        ("pubsub_patterns", &0),
+        ("pubsubshard_channels", &0),
+        ("latest_fork_usec", &0),
+        ("total_forks", &0),
+        ("migrate_cached_sockets", &0),
+        ("slave_expires_tracked_keys", &0),
+        ("active_defrag_hits", &0),
+        ("active_defrag_misses", &0),
+        ("tracking_total_keys", &0),
+        ("tracking_total_items", &0),
+        ("tracking_total_prefixes", &0),
+        ("unexpected_error_replies", &0),
+        ("total_error_replies", &sums.error_replies),
+        ("dump_payload_sanitizations", &0),
+        ("acl_access_denied_auth", &0),
+    ]);
+}
+
+pub(super) fn cpu(page: &mut Page) {
+    let times = system::cpu_times();
+    page.section("CPU");
+    page.fields(&[
+        ("used_cpu_sys", &format_args!("{:.6}", times.system)),
+        ("used_cpu_user", &format_args!("{:.6}", times.user)),
+        ("used_cpu_sys_children", &format_args!("{:.6}", times.children_system)),
+        ("used_cpu_user_children", &format_args!("{:.6}", times.children_user)),
+    ]);
+}

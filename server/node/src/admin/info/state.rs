@@ -1,0 +1,178 @@
+//! The sections that say what the node is and holds.
+
+use super::Page;
+use super::system;
+use crate::admin::Call;
+use crate::clock;
+use crate::node::REDIS_VERSION;
+
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
+
+/// Minutes, as Redis's clock for eviction counts them, come round after 24 bits of seconds.
+const LRU_CLOCK_MASK: u64 = (1 << 24) - 1;
+
+pub(super) fn server(page: &mut Page, call: &Call<'_>) {
+    let settings = call.node.config.settings();
+    let now = clock::since_epoch();
+    let uptime = call.now.0.saturating_sub(call.node.started.0) / 1000;
+    let executable = std::env::current_exe().unwrap_or_default();
+    let file = call.node.config.file().map(|path| path.display().to_string()).unwrap_or_default();
+    page.section("Server");
+    page.fields(&[
+        ("redis_version", &REDIS_VERSION),
+        ("nuthatch_version", &env!("CARGO_PKG_VERSION")),
+        ("redis_git_sha1", &"00000000"),
+        ("redis_git_dirty", &0),
+        ("redis_build_id", &"0"),
+        ("redis_mode", &if call.node.in_cluster() { "cluster" } else { "standalone" }),
+        ("os", &system::os()),
+        ("arch_bits", &usize::BITS),
+        ("monotonic_clock", &"POSIX clock_gettime"),
+        ("multiplexing_api", &"epoll"),
+        ("process_id", &std::process::id()),
+        ("process_supervised", &"no"),
+        ("run_id", &call.node.run_id),
+        ("tcp_port", &settings.port),
+        ("server_time_usec", &now.as_micros()),
+        ("uptime_in_seconds", &uptime),
+        ("uptime_in_days", &(uptime / SECONDS_PER_DAY)),
+        ("hz", &10),
+        ("configured_hz", &10),
+        ("lru_clock", &(now.as_secs() & LRU_CLOCK_MASK)),
+        ("executable", &executable.display()),
+        ("config_file", &file),
+        ("io_threads_active", &u8::from(settings.io_threads > 1)),
+    ]);
+}
+
+pub(super) fn clients(page: &mut Page, call: &Call<'_>) {
+    let (input, output) = call
+        .node
+        .clients
+        .all()
+        .iter()
+        .map(|client| client.pending())
+        .fold((0, 0), |(input, output), (i, o)| (input.max(i), output.max(o)));
+    page.section("Clients");
+    page.fields(&[
+        ("connected_clients", &call.node.clients.len()),
+        ("cluster_connections", &0),
+        ("maxclients", &call.node.config.settings().maxclients),
+        ("client_recent_max_input_buffer", &input),
+        ("client_recent_max_output_buffer", &output),
+        ("blocked_clients", &0),
+        ("tracking_clients", &0),
+        ("clients_in_timeout_table", &0),
+    ]);
+}
+
+pub(super) fn memory(page: &mut Page, call: &Call<'_>) {
+    let settings = call.node.config.settings();
+    let (resident, peak) = system::resident();
+    page.section("Memory");
+    // The allocator is not asked what it gave out: what the process occupies is what an operator pays for.
+    page.bytes("used_memory", resident);
+    page.bytes("used_memory_rss", resident);
+    page.bytes("used_memory_peak", peak);
+    page.field("used_memory_peak_perc", format_args!("{:.2}%", resident as f64 * 100.0 / peak.max(1) as f64));
+    page.fields(&[
+        ("used_memory_overhead", &0),
+        ("used_memory_startup", &0),
+        ("used_memory_dataset", &resident),
+        ("used_memory_dataset_perc", &"100.00%"),
+    ]);
+    page.bytes("total_system_memory", system::total_memory());
+    page.bytes("used_memory_lua", 0);
+    page.bytes("used_memory_scripts", 0);
+    page.fields(&[
+        ("number_of_cached_scripts", &0),
+        ("number_of_functions", &0),
+        ("number_of_libraries", &0),
+    ]);
+    page.bytes("maxmemory", settings.maxmemory);
+    page.fields(&[
+        ("maxmemory_policy", &settings.maxmemory_policy),
+        ("mem_fragmentation_ratio", &"1.00"),
+        ("mem_fragmentation_bytes", &0),
+        ("mem_not_counted_for_evict", &0),
+        ("mem_replication_backlog", &0),
+        ("mem_clients_slaves", &0),
+        ("mem_clients_normal", &call.node.clients.all().iter().map(|c| c.pending().1).sum::<usize>()),
+        ("mem_cluster_links", &0),
+        ("mem_aof_buffer", &0),
+        ("mem_allocator", &"mimalloc"),
+        ("active_defrag_running", &0),
+        ("lazyfree_pending_objects", &0),
+        ("lazyfreed_objects", &0),
+    ]);
+}
+
+pub(super) fn persistence(page: &mut Page, call: &Call<'_>) {
+    page.section("Persistence");
+    page.fields(&[
+        ("loading", &0),
+        ("async_loading", &0),
+        ("current_cow_peak", &0),
+        ("current_cow_size", &0),
+        ("current_fork_perc", &"0.00"),
+        ("rdb_changes_since_last_save", &0),
+        ("rdb_bgsave_in_progress", &0),
+        ("rdb_last_save_time", &(call.node.started.0 / 1000)),
+        ("rdb_last_bgsave_status", &"ok"),
+        ("rdb_last_bgsave_time_sec", &-1),
+        ("rdb_current_bgsave_time_sec", &-1),
+        ("aof_enabled", &0),
+        ("aof_rewrite_in_progress", &0),
+        ("aof_rewrite_scheduled", &0),
+        ("aof_last_rewrite_time_sec", &-1),
+        ("aof_current_rewrite_time_sec", &-1),
+        ("aof_last_bgrewrite_status", &"ok"),
+        ("aof_last_write_status", &"ok"),
+    ]);
+}
+
+pub(super) fn replication(page: &mut Page, call: &Call<'_>) {
+    page.section("Replication");
+    page.fields(&[
+        ("role", &"master"),
+        ("connected_slaves", &0),
+        ("master_failover_state", &"no-failover"),
+        ("master_replid", &call.node.run_id),
+        ("master_replid2", &"0".repeat(40)),
+        ("master_repl_offset", &0),
+        ("second_repl_offset", &-1),
+        ("repl_backlog_active", &0),
+        ("repl_backlog_size", &0),
+        ("repl_backlog_first_byte_offset", &0),
+        ("repl_backlog_histlen", &0),
+    ]);
+}
+
+pub(super) fn cluster(page: &mut Page, call: &Call<'_>) {
+    page.section("Cluster");
+    page.field("cluster_enabled", u8::from(call.node.in_cluster()));
+}
+
+pub(super) fn keyspace(page: &mut Page, call: &Call<'_>) {
+    page.section("Keyspace");
+    for db in 0..call.node.engine.databases() {
+        let stats = call.node.engine.database_stats(db, call.now);
+        if stats.keys > 0 {
+            let (keys, expires, ttl) = (stats.keys, stats.expires, stats.avg_ttl);
+            page.field(&format!("db{db}"), format_args!("keys={keys},expires={expires},avg_ttl={ttl}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::info::human;
+
+    #[test]
+    fn the_plain_number_comes_before_the_one_for_people() {
+        let mut page = Page::default();
+        page.bytes("used_memory", 2048);
+        assert_eq!(page.0, format!("used_memory:2048\r\nused_memory_human:{}\r\n", human(2048)));
+    }
+}
