@@ -10,9 +10,6 @@ use nuthatch_proto::command_table;
 /// Reminders that must not stay.
 const REMINDERS: [&str; 4] = ["TODO", "FIXME", "XXX", "HACK"];
 
-/// Every file begins with a `//!` header of at least this many lines of text.
-const HEADER_LINES_MIN: usize = 2;
-
 /// Files without a header, left reminders, old module doors, and error messages that are not plain.
 pub fn check(sources: &[Source]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -36,13 +33,15 @@ pub fn commands_document(committed: &str) -> Vec<Finding> {
     vec![Finding::new("docs/COMMANDS.md", 0, mend)]
 }
 
+/// Every file begins with a `//!` header whose first paragraph is a sentence.
 fn header(source: &Source, findings: &mut Vec<Finding>) {
     // Attributes of the whole file may stand before the header.
     let lines = source.text.lines().skip_while(|line| line.is_empty() || line.starts_with("#!"));
-    let words = lines.take_while(|line| line.starts_with("//!")).filter(|line| line.len() > "//!".len());
-    if words.count() < HEADER_LINES_MIN {
-        let message =
-            format!("no `//!` header of at least {HEADER_LINES_MIN} lines: what is it, what is it not, why");
+    let first: Vec<_> = lines.map_while(|line| line.strip_prefix("//! ")).collect();
+    let begins = first.first().is_some_and(|line| line.starts_with(|c: char| c.is_uppercase() || c == '`'));
+    let ends = first.last().is_some_and(|line| line.ends_with(['.', ':']));
+    if !(begins && ends) {
+        let message = "no `//!` header that begins with a sentence: what is it, what is it not, why";
         findings.push(Finding::new(&source.path, 1, message));
     }
 }
@@ -107,7 +106,8 @@ mod tests {
     fn a_file_without_header_is_found() {
         check_text("a.rs", HEADER, &[]);
         check_text("a.rs", &format!("#![no_main]\n\n{HEADER}"), &[]);
-        check_text("a.rs", "//! Too short.\n", &[1]);
+        check_text("a.rs", "//! words\n", &[1]);
+        check_text("a.rs", "//!\n", &[1]);
         check_text("a.rs", "use b;\n", &[1]);
     }
 

@@ -1,4 +1,4 @@
-//! docs/COMMANDS.md as text: the table for people.
+//! The table for people: docs/COMMANDS.md as text.
 //!
 //! The file in the repository is written by the example `commands-md`; a test here compares the two, so that a changed
 //! row and a stale document do not pass together.
