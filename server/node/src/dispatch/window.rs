@@ -91,7 +91,14 @@ impl Window {
                     start = end;
                 }
                 Ok(Decoded::Nothing { end }) => start = end,
-                Ok(Decoded::Incomplete { .. }) => return Filled::Incomplete { end: start },
+                Ok(Decoded::Incomplete { .. }) => {
+                    // The batch may be interrupted before it gets here, and then decoding begins again further in
+                    // front, where what the decoder remembers of this request means nothing.
+                    if !self.requests.is_empty() {
+                        decoder.reset();
+                    }
+                    return Filled::Incomplete { end: start };
+                }
                 Err(error) => return Filled::Broken(error),
             }
             if inline && !self.requests.is_empty() {
@@ -157,6 +164,23 @@ mod tests {
         check(&format!("{ping}*1\r\n$4"), Filled::Incomplete { end: 14 }, &["PING"]);
         check(&format!("{ping}*1\r\n!"), Filled::Incomplete { end: 14 }, &["PING"]);
         check(&ping.repeat(WINDOW + 1), Filled::More, &["PING"; WINDOW]);
+    }
+
+    #[test]
+    fn what_is_decoded_again_reads_the_same() {
+        let ping = "*1\r\n$4\r\nPING\r\n";
+        let mut buffer = format!("{ping}{ping}*2\r\n$3\r\nGET\r\n$9\r\nabc").into_bytes();
+        let (mut window, mut decoder, limits) = (Window::default(), Decoder::default(), Limits::default());
+        let mut fill = |start| window.fill(&mut buffer, start, &mut decoder, &limits, |_, _| {});
+        assert_eq!(fill(0), Filled::Incomplete { end: 28 });
+        // Interrupted after the first.
+        assert_eq!(fill(14), Filled::Incomplete { end: 28 });
+        assert_eq!(fill(28), Filled::Incomplete { end: 28 });
+        buffer.extend_from_slice(b"defghi\r\n");
+        let filled = window.fill(&mut buffer, 28, &mut decoder, &limits, |_, _| {});
+        assert_eq!(filled, Filled::Incomplete { end: buffer.len() });
+        let words = window.args(&buffer, &window.requests()[0]);
+        assert_eq!(words.iter().collect::<Vec<_>>(), [&b"GET"[..], b"abcdefghi"]);
     }
 
     #[test]
