@@ -1,4 +1,8 @@
 //! The client itself: a handle to share, one call that follows redirections, and typed commands on top of it.
+//!
+//! Here the pieces meet, and only here: a request is made ready (`request.rs`), its node is looked up (`topology.rs`), it
+//! goes through that node's queue (`connection.rs`), and what comes back decides what is next (`router.rs`) until it is
+//! an answer or the deadline is near. All of it runs on the caller's own task; nothing is handed to a central one.
 
 pub(crate) mod builder;
 mod commands;

@@ -1,4 +1,7 @@
 //! What holds for every request and every way of delivering it.
+//!
+//! The same stream is decoded at once, byte by byte, and in random pieces, in buffers that move in between; all must
+//! agree on every request and on the error that ends it. Examples with their exact replies stand in the parent.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
