@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::effect::Effect;
 use crate::store::database::Databases;
 use crate::store::locked::{Guard, LockedSlots};
+use crate::store::prefetch;
 use crate::store::slot::{Gate, Place};
 use crate::value::Limits;
 
@@ -144,9 +145,37 @@ impl Engine {
         }
     }
 
-    /// A hint that a command on this key comes soon: brings the memory it will touch closer.
+    /// A hint that a command on this key comes soon: the first of three, each bringing closer what the next one needs.
+    /// To hide the waiting, give each of them for a whole window of commands before the next, and then run these.
     #[inline]
-    pub fn prefetch(&self, _db: usize, _slot: Slot, _key: &[u8]) {}
+    pub fn prefetch(&self, db: usize, slot: Slot) {
+        if let Some(database) = self.databases.existing(db) {
+            prefetch::line(&raw const database.slots[slot.index()]);
+        }
+    }
+
+    /// The second hint: the place in the slot's table where the key would be.
+    #[inline]
+    pub fn prefetch_bucket(&self, db: usize, slot: Slot, key: &[u8]) {
+        if let Some(address) = self.peek(db, slot).and_then(|data| data.bucket_address(self.hash.of(key))) {
+            prefetch::line(address);
+        }
+    }
+
+    /// The third hint: the key itself and its value.
+    #[inline]
+    pub fn prefetch_entry(&self, db: usize, slot: Slot, key: &[u8]) {
+        if let Some(address) = self.peek(db, slot).and_then(|data| data.entry_address(self.hash.of(key))) {
+            prefetch::line(address);
+            prefetch::line(address.wrapping_add(64));
+        }
+    }
+
+    /// The slot's data if nobody holds it.
+    #[inline]
+    fn peek(&self, db: usize, slot: Slot) -> Option<Guard<'_>> {
+        self.databases.existing(db)?.slots[slot.index()].try_lock()
+    }
 
     /// Opens or shuts a slot in all databases. When this returns, no command runs on a slot that was shut.
     pub fn set_gate(&self, slot: Slot, gate: Gate) {

@@ -10,5 +10,6 @@
 pub(crate) mod database;
 pub(crate) mod entry;
 pub(crate) mod locked;
+pub(crate) mod prefetch;
 pub(crate) mod slot;
 pub(crate) mod table;

@@ -37,6 +37,11 @@ impl SlotCell {
     pub(crate) fn lock(&self) -> MutexGuard<'_, SlotData> {
         self.data.lock()
     }
+
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, SlotData>> {
+        self.data.try_lock()
+    }
 }
 
 /// A key and its hash, and the hasher for the keys that may have to move for it.
@@ -95,6 +100,18 @@ impl SlotData {
 
     pub(crate) fn expiring(&self) -> usize {
         self.expiring as usize
+    }
+
+    /// The address of the bucket a key would be in.
+    #[inline]
+    pub(crate) fn bucket_address(&self, hash: u64) -> Option<*const u8> {
+        self.table.bucket_address(hash)
+    }
+
+    /// The address of the entry a key probably has.
+    #[inline]
+    pub(crate) fn entry_address(&self, hash: u64) -> Option<*const u8> {
+        self.table.entry_address(hash)
     }
 
     /// The entry of a key; one whose deadline has passed is removed first, which emits its deletion.

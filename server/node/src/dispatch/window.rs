@@ -64,14 +64,23 @@ impl Window {
         Args::new(buffer, &self.spans[request.first_span as usize..][..request.spans as usize])
     }
 
-    /// Decodes requests from `buffer[start..]` in place of those it held; `prefetch` is told the first key of each.
+    /// The first keys of the requests on data, and their slots.
+    #[inline]
+    pub(crate) fn keys<'a>(&'a self, buffer: &'a [u8]) -> impl Iterator<Item = (Slot, &'a [u8])> {
+        self.requests.iter().filter_map(move |request| {
+            let spec = request.spec.filter(|spec| matches!(spec.handler, Handler::Data(_)))?;
+            Some((request.slot, self.args(buffer, request).get(spec.first_key()?)?))
+        })
+    }
+
+    /// Decodes requests from `buffer[start..]` in place of those it held; `prefetch` is told the slot of each one's first key.
     pub(crate) fn fill(
         &mut self,
         buffer: &mut [u8],
         mut start: usize,
         decoder: &mut Decoder,
         limits: &Limits,
-        prefetch: impl Fn(Slot, &[u8]),
+        prefetch: impl Fn(Slot),
     ) -> Filled {
         self.requests.clear();
         self.spans.clear();
@@ -109,14 +118,14 @@ impl Window {
     }
 
     #[inline]
-    fn push(&mut self, buffer: &[u8], found: usize, end: usize, prefetch: &impl Fn(Slot, &[u8])) {
+    fn push(&mut self, buffer: &[u8], found: usize, end: usize, prefetch: &impl Fn(Slot)) {
         let args = Args::new(buffer, &self.spans[found..]);
         let spec = args.get(0).and_then(lookup);
         let slot = match spec.map(|spec| (spec, spec.handler)) {
             Some((spec, Handler::Data(_))) => match spec.first_key().and_then(|index| args.get(index)) {
                 Some(key) => {
                     let slot = Slot::of_key(key);
-                    prefetch(slot, key);
+                    prefetch(slot);
                     slot
                 }
                 None => NO_SLOT,
@@ -140,7 +149,7 @@ mod tests {
 
     fn fill(window: &mut Window, bytes: &str, limits: &Limits) -> (Filled, Vec<String>) {
         let mut buffer = bytes.as_bytes().to_vec();
-        let filled = window.fill(&mut buffer, 0, &mut Decoder::default(), limits, |_, _| {});
+        let filled = window.fill(&mut buffer, 0, &mut Decoder::default(), limits, |_| {});
         let texts = window.requests().iter().map(|request| {
             let words = window.args(&buffer, request).iter().map(|a| String::from_utf8_lossy(a).into_owned());
             words.collect::<Vec<_>>().join(" ")
@@ -171,13 +180,13 @@ mod tests {
         let ping = "*1\r\n$4\r\nPING\r\n";
         let mut buffer = format!("{ping}{ping}*2\r\n$3\r\nGET\r\n$9\r\nabc").into_bytes();
         let (mut window, mut decoder, limits) = (Window::default(), Decoder::default(), Limits::default());
-        let mut fill = |start| window.fill(&mut buffer, start, &mut decoder, &limits, |_, _| {});
+        let mut fill = |start| window.fill(&mut buffer, start, &mut decoder, &limits, |_| {});
         assert_eq!(fill(0), Filled::Incomplete { end: 28 });
         // Interrupted after the first.
         assert_eq!(fill(14), Filled::Incomplete { end: 28 });
         assert_eq!(fill(28), Filled::Incomplete { end: 28 });
         buffer.extend_from_slice(b"defghi\r\n");
-        let filled = window.fill(&mut buffer, 28, &mut decoder, &limits, |_, _| {});
+        let filled = window.fill(&mut buffer, 28, &mut decoder, &limits, |_| {});
         assert_eq!(filled, Filled::Incomplete { end: buffer.len() });
         let words = window.args(&buffer, &window.requests()[0]);
         assert_eq!(words.iter().collect::<Vec<_>>(), [&b"GET"[..], b"abcdefghi"]);
