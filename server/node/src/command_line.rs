@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::config::{Config, Request, documentation};
+use crate::dev;
 use crate::node::{Prepared, REDIS_VERSION};
 
 const USAGE: &str = "\
@@ -27,6 +28,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         arguments.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
     match arguments.split_first() {
         Some((command, rest)) if command == "server" => server(rest),
+        Some((command, rest)) if command == "dev" => dev(rest),
+        Some((command, rest)) if command == "dev-node" => {
+            dev::run_as_child(rest).map_or(ExitCode::FAILURE, server)
+        }
         Some((command, _)) if ["-v", "-V", "--version"].contains(&command.as_str()) => say(&version()),
         None => fail(USAGE),
         Some((command, _)) if ["help", "-h", "--help"].contains(&command.as_str()) => say(USAGE),
@@ -59,6 +64,14 @@ fn server(arguments: &[String]) -> ExitCode {
     match Prepared::new(config).and_then(Prepared::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("nuthatch: {error}\n")),
+    }
+}
+
+fn dev(arguments: &[String]) -> ExitCode {
+    match dev::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((text, true)) => fail(&text),
+        Err((text, false)) => say(&text),
     }
 }
 

@@ -9,6 +9,7 @@ mod admin;
 mod clock;
 pub mod command_line;
 pub mod config;
+mod dev;
 mod dispatch;
 pub mod driver;
 mod net;

@@ -1,0 +1,229 @@
+//! `nuthatch dev`: a local cluster of real processes, for trying and developing.
+//!
+//! Starts one child process per node, lets them find each other (`--join`), gives out the slots as the ring says, waits
+//! until every slot accepts a write, says where everything is, and stays in front. Everything goes over the nodes'
+//! ports with the commands that any administrator has: `dev` knows no back door.
+//!
+//! Children end with this process, however it ends ([`children`]). Without `--dir` the nodes' files are temporary.
+
+mod children;
+mod form;
+mod probe;
+mod table;
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+use crate::clock;
+use children::{Child, ChildError, Children};
+use form::FormError;
+
+pub(crate) use children::run_as_child;
+
+/// How long the cluster may take to form: several times what it needs on a slow machine.
+const FORM_WITHIN: Duration = Duration::from_secs(60);
+
+/// How far a node's port for other nodes is from its port for clients.
+const CLUSTER_PORT_OFFSET: u16 = 10_000;
+
+/// Runs a local cluster of real nodes until Ctrl-C.
+#[derive(Debug, Parser)]
+#[command(name = "nuthatch dev", disable_version_flag = true)]
+struct Arguments {
+    /// How many primaries, each with its part of the slots.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    primaries: u16,
+    /// How many replicas for each primary; 0, until there is replication.
+    #[arg(long, default_value_t = 0)]
+    replicas: u16,
+    /// The first node's port for clients; the others' follow. Ports for nodes are 10000 above.
+    #[arg(long, default_value_t = 7001)]
+    port: u16,
+    /// Where the nodes keep their files; kept for the next run. Without it they are temporary.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Further options for every node, as for `nuthatch server`.
+    #[arg(last = true)]
+    options: Vec<String>,
+}
+
+/// The cluster did not start, or did not stay.
+#[derive(Debug, thiserror::Error)]
+enum DevError {
+    /// Replicas are not there yet.
+    #[error("--replicas {0}: replication is not there yet: leave the option out")]
+    Replicas(u16),
+    /// There are not that many ports.
+    #[error(
+        "--port {port}: {nodes} nodes would need ports up to {port} + {nodes} + 10000: choose a lower one"
+    )]
+    Ports {
+        /// The first.
+        port: u16,
+        /// How many are needed.
+        nodes: u16,
+    },
+    /// A port is in use.
+    #[error("port {port} is taken: end what listens there, or choose other ports with --port")]
+    Taken {
+        /// Which.
+        port: u16,
+    },
+    /// A directory.
+    #[error("--dir {}: {source}", path.display())]
+    Dir {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// A child.
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    /// The nodes did not become a cluster.
+    #[error("the nodes did not become a cluster: {0}")]
+    Form(#[from] FormError),
+    /// They took too long.
+    #[error("the nodes did not become a cluster within {} s: see the logs in {}", FORM_WITHIN.as_secs(), dir.display())]
+    TooSlow {
+        /// Where the logs are.
+        dir: PathBuf,
+    },
+    /// The system.
+    #[error("the system refuses: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs `nuthatch dev` with these arguments. `Err` is the text to print, and whether that is an error.
+pub(crate) fn run(arguments: &[String]) -> Result<(), (String, bool)> {
+    let words = std::iter::once("nuthatch dev".to_owned()).chain(arguments.iter().cloned());
+    let arguments =
+        Arguments::try_parse_from(words).map_err(|error| (error.render().to_string(), error.use_stderr()))?;
+    start(&arguments).map_err(|error| (format!("nuthatch dev: {error}\n"), true))
+}
+
+fn start(arguments: &Arguments) -> Result<(), DevError> {
+    if arguments.replicas != 0 {
+        return Err(DevError::Replicas(arguments.replicas));
+    }
+    let ports = ports(arguments.port, arguments.primaries)?;
+    let home = Home::new(arguments)?;
+    // One thread: children are told to end when the thread that started them does.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run_cluster(&ports, &home.path, &arguments.options))
+}
+
+/// The ports for clients; an error if they or those for nodes are in use.
+fn ports(first: u16, nodes: u16) -> Result<Vec<u16>, DevError> {
+    if first == 0 || first.checked_add(nodes).and_then(|end| end.checked_add(CLUSTER_PORT_OFFSET)).is_none() {
+        return Err(DevError::Ports { port: first, nodes });
+    }
+    let ports: Vec<_> = (first..first + nodes).collect();
+    for port in ports.iter().flat_map(|&port| [port, port + CLUSTER_PORT_OFFSET]) {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| DevError::Taken { port })?;
+    }
+    Ok(ports)
+}
+
+/// The directory of the nodes' directories; removed at the end if it is temporary.
+struct Home {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Home {
+    fn new(arguments: &Arguments) -> Result<Self, DevError> {
+        let temporary = arguments.dir.is_none();
+        let name = || format!("nuthatch-dev-{}-{}", arguments.port, std::process::id());
+        let path = arguments.dir.clone().unwrap_or_else(|| std::env::temp_dir().join(name()));
+        let made = std::fs::create_dir_all(&path).and_then(|()| std::path::absolute(&path));
+        match made {
+            Ok(path) => Ok(Self { path, temporary }),
+            Err(source) => Err(DevError::Dir { path, source }),
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.temporary {
+            // What cannot be removed is left to the system, which clears its temporary files.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+async fn run_cluster(ports: &[u16], dir: &std::path::Path, options: &[String]) -> Result<(), DevError> {
+    let began = clock::monotonic();
+    // From the first child on, a signal must end the children in good order.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut children = Children::default();
+    for &port in ports {
+        children.add(Child::start(port, ports, dir, options)?);
+    }
+    let formed = tokio::select! {
+        formed = timeout(FORM_WITHIN, form::form(ports)) => match formed {
+            Ok(formed) => formed.map_err(DevError::from),
+            Err(_) => Err(DevError::TooSlow { dir: dir.to_owned() }),
+        },
+        died = children.first_death() => Err(died.into()),
+        _ = interrupt.recv() => return children.stop().await.map_err(DevError::from),
+        _ = terminate.recv() => return children.stop().await.map_err(DevError::from),
+    };
+    let nodes = match formed {
+        Ok(nodes) => nodes,
+        Err(error) => {
+            children.stop().await?;
+            return Err(error);
+        }
+    };
+    table::print(&nodes, ports[0], dir, clock::monotonic() - began);
+    let ended = tokio::select! {
+        died = children.first_death() => Err(died.into()),
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    };
+    children.stop().await?;
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(arguments: &[&str]) -> String {
+        let arguments: Vec<_> = arguments.iter().map(|&a| a.to_owned()).collect();
+        run(&arguments).expect_err("refused").0
+    }
+
+    #[test]
+    fn what_is_not_possible_is_said_before_anything_starts() {
+        assert_eq!(
+            refused(&["--replicas", "1"]),
+            "nuthatch dev: --replicas 1: replication is not there yet: leave the option out\n"
+        );
+        assert!(
+            refused(&["--port", "60000"]).starts_with("nuthatch dev: --port 60000: 3 nodes would need ports")
+        );
+        assert!(refused(&["--primaries", "0"]).contains("--primaries"));
+        assert!(refused(&["--help"]).contains("Runs a local cluster"));
+    }
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = taken.local_addr().expect("an address").port();
+        match ports(port, 1) {
+            Err(DevError::Taken { port: named }) => assert_eq!(named, port),
+            Err(DevError::Ports { .. }) => assert!(port > 55_000),
+            other => panic!("{other:?}"),
+        }
+    }
+}
