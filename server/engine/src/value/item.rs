@@ -184,6 +184,14 @@ mod tests {
         check(i64::MIN.to_string().as_bytes());
     }
 
+    #[test]
+    fn only_the_exact_text_is_an_integer() {
+        for text in ["", "-", "-0", "00", "01", "+1", " 1", "1 ", "1.0", "9223372036854775808", "1e3", "١"] {
+            check(text.as_bytes());
+            assert_eq!(Item::new(text.as_bytes()), Item::Bytes(text.as_bytes()));
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_packed_is_read_back(text in prop::collection::vec(any::<u8>(), 0..300)) {

@@ -219,7 +219,11 @@ impl Tree {
 
     /// Takes an entry away, which must be there.
     pub(super) fn remove(&mut self, records: &Table, score: f64, member: &[u8]) {
-        let Border { path, leaf, at } = self.border_after(records, score, member);
+        self.remove_before(self.border_after(records, score, member));
+    }
+
+    /// Takes the entry right before a border away.
+    fn remove_before(&mut self, Border { path, leaf, at }: Border) {
         debug_assert!(at > 0, "the entry is there, so its leaf is found");
         self.len -= 1;
         let node = self.leaves.at_mut(leaf);
@@ -298,7 +302,8 @@ impl Tree {
     /// Gives an entry, which must be there, another score. Its record may hold either score meanwhile.
     pub(super) fn rescore(&mut self, records: &Table, from: f64, to: Entry) {
         let member = records.record(to.place).key;
-        let Border { leaf, at, .. } = self.border_after(records, from, member);
+        let border = self.border_after(records, from, member);
+        let (leaf, at) = (border.leaf, border.at);
         let entries = self.leaves.at(leaf).entries();
         // Between its neighbours within the leaf it stays where it is.
         if at >= 2
@@ -309,7 +314,7 @@ impl Tree {
             self.leaves.at_mut(leaf).entries_mut()[at - 1] = to;
             return;
         }
-        self.remove(records, from, member);
+        self.remove_before(border);
         self.insert(records, to);
     }
 
