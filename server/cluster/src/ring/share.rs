@@ -1,4 +1,6 @@
-//! The arithmetic of shares: whole numbers only, so that every machine rounds alike.
+//! The arithmetic of shares: how many slots a weight is worth, and who gives how much to whom.
+//!
+//! It uses whole numbers only, so that every machine rounds alike; it knows no slots, only how many.
 
 use nuthatch_proto::slot::SLOT_COUNT;
 

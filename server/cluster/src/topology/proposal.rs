@@ -105,3 +105,39 @@ impl Topology {
         Ok(draft)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::arbitrary::{alone, node_id};
+    use super::*;
+
+    fn nothing(seq: u64) -> Proposal {
+        Proposal { id: ProposalId { node: node_id(1), seq }, changes: Vec::new() }
+    }
+
+    #[test]
+    fn the_oldest_outcome_goes_first() {
+        let count = OUTCOMES_PER_NODE as u64;
+        let topology = (0..=count)
+            .fold(alone(), |topology, seq| topology.apply_proposal(LogIndex(2 + seq), &nothing(seq)).0);
+        assert_eq!(topology.outcome(nothing(0).id), None);
+        assert_eq!(topology.outcome(nothing(1).id), Some(&Outcome::Applied(LogIndex(3))));
+        assert_eq!(topology.outcome(nothing(count).id), Some(&Outcome::Applied(LogIndex(2 + count))));
+    }
+
+    #[test]
+    fn a_strangers_outcome_is_not_kept() {
+        let proposal = Proposal { id: ProposalId { node: node_id(6), seq: 1 }, changes: Vec::new() };
+        let (topology, outcome) = alone().apply_proposal(LogIndex(2), &proposal);
+        assert_eq!((outcome, topology.outcome(proposal.id)), (Outcome::Applied(LogIndex(2)), None));
+    }
+
+    #[test]
+    fn a_proposal_holds_only_so_many_changes() {
+        let changes = vec![TopologyChange::AssignByRing; MAX_CHANGES + 1];
+        let (topology, outcome) = alone().apply_proposal(LogIndex(2), &Proposal { changes, ..nothing(1) });
+        let error = Rejected::TooManyChanges(MAX_CHANGES).to_string();
+        assert_eq!(outcome, Outcome::Rejected { index: LogIndex(2), error });
+        assert_eq!((topology.applied(), topology.changed()), (LogIndex(2), LogIndex(1)));
+    }
+}

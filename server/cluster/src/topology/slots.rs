@@ -1,8 +1,8 @@
 //! The slot table: who owns each of the 16,384 slots, in 32 KiB, and ranges of slots.
 //!
 //! An owner is a place in the topology's list of shards, so looking one up is one read of an array. Places move when a
-//! shard is added or removed before them: [`SlotTable::insert_place`] and [`SlotTable::remove_place`] keep the table in
-//! step. Ranges are always given ascending and merged, because redis-cli compares their text between nodes.
+//! shard is added or removed before them, and the table is kept in step. Ranges are always given ascending and merged,
+//! because redis-cli compares their text between nodes.
 
 use std::fmt;
 

@@ -172,3 +172,56 @@ impl Topology {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::arbitrary::{alone, joiner, node_id};
+    use super::super::TopologyChange;
+    use super::*;
+
+    fn numbered(number: usize) -> NodeId {
+        let mut id = [0xee; 20];
+        id[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        NodeId(id)
+    }
+
+    fn join(topology: &Topology, number: usize) -> Result<Topology, Rejected> {
+        let id = numbered(number);
+        let joiner = Joiner { id, shard: nuthatch_proto::ids::ShardId(id.0), ..joiner(2, Vec::new()) };
+        let index = LogIndex(topology.applied().0 + 1);
+        topology.apply(index, &TopologyChange::Join { joiner, role: Role::Watcher })
+    }
+
+    fn forget(topology: &Topology, id: NodeId) -> Result<Topology, Rejected> {
+        let index = LogIndex(topology.applied().0 + 1);
+        topology.apply(index, &TopologyChange::Forget { node: id, by: node_id(1) })
+    }
+
+    #[test]
+    fn members_are_bounded() {
+        let full = (1..MAX_NODES).fold(alone(), |topology, number| join(&topology, number).expect("joins"));
+        assert_eq!(join(&full, MAX_NODES), Err(Rejected::TooManyNodes(MAX_NODES)));
+        assert!(forget(&full, numbered(7)).and_then(|fewer| join(&fewer, MAX_NODES)).is_ok());
+        assert_eq!(full.broken_invariant(), None);
+    }
+
+    #[test]
+    fn the_oldest_tombstone_goes_first() {
+        let mut topology = alone();
+        for number in 0..=MAX_TOMBSTONES {
+            topology =
+                join(&topology, number).and_then(|t| forget(&t, numbered(number))).expect("comes and goes");
+        }
+        assert_eq!(forget(&topology, numbered(0)), Err(Rejected::UnknownNode(numbered(0))));
+        assert!(forget(&topology, numbered(1)).is_ok());
+        assert_eq!(topology.broken_invariant(), None);
+    }
+
+    #[test]
+    fn raft_ids_are_never_used_twice() {
+        let once = join(&alone(), 5).expect("joins");
+        let twice = forget(&once, numbered(5)).and_then(|t| join(&t, 5)).expect("joins again");
+        let raft_id = |topology: &Topology| topology.node(numbered(5)).map(|node| node.raft_id);
+        assert_eq!((raft_id(&once), raft_id(&twice)), (Some(RaftId(2)), Some(RaftId(4))));
+    }
+}

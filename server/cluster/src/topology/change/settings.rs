@@ -1,4 +1,7 @@
 //! What is said about members and the cluster without touching slots: roles, health, settings.
+//!
+//! A role follows the metadata group's configuration and never the other way round; health is only spoken of the life
+//! that was observed, so a late report says nothing of a node that has restarted since.
 
 use nuthatch_proto::ids::{Incarnation, NodeId};
 
