@@ -1,0 +1,316 @@
+//! The whole server in this process, spoken to over loopback sockets as clients do.
+//!
+//! What belongs here needs a socket to be true: order and completeness of replies however the bytes are cut, memory
+//! that a slow reader costs, connections that end. Commands have their tests beside them.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use nuthatch_node::config::{Config, Request};
+use nuthatch_node::node::{Node, Prepared, StartError};
+
+/// A server on a port of its own, ended when dropped.
+struct Server {
+    address: SocketAddr,
+    node: Arc<Node>,
+    thread: Option<JoinHandle<Result<(), StartError>>>,
+}
+
+impl Server {
+    fn start(options: &[&str]) -> Self {
+        let fixed = ["--port", "0", "--bind", "127.0.0.1", "--loglevel", "nothing", "--io-threads", "2"];
+        let arguments: Vec<_> = fixed.iter().chain(options).map(|&word| word.to_owned()).collect();
+        let config = match Config::from_arguments(&arguments) {
+            Ok(Request::Run(config)) => *config,
+            other => panic!("{other:?}"),
+        };
+        let prepared = Prepared::new(config).expect("a server");
+        let (address, node) = (prepared.addresses().expect("addresses")[0], prepared.node());
+        Self { address, node, thread: Some(thread::spawn(|| prepared.run())) }
+    }
+
+    fn connect(&self) -> Client {
+        Client(TcpStream::connect(self.address).expect("a connection"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.node.stop();
+        let ended = self.thread.take().map(|thread| thread.join());
+        if !thread::panicking() {
+            ended.expect("a thread").expect("no panic").expect("a clean end");
+        }
+    }
+}
+
+struct Client(TcpStream);
+
+impl Client {
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).expect("sent");
+    }
+
+    /// Sends, and checks what comes back.
+    #[track_caller]
+    fn check(&mut self, request: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
+        self.send(request);
+        self.expect(expected);
+    }
+
+    #[track_caller]
+    fn expect(&mut self, expected: impl AsRef<[u8]>) {
+        let expected = expected.as_ref();
+        let mut received = vec![0; expected.len()];
+        if let Err(error) = self.0.read_exact(&mut received) {
+            panic!("{error} instead of {:?}", String::from_utf8_lossy(expected));
+        }
+        assert!(
+            received == expected,
+            "{:?} instead of {:?}",
+            String::from_utf8_lossy(&received[..received.len().min(500)]),
+            String::from_utf8_lossy(&expected[..expected.len().min(500)])
+        );
+    }
+
+    /// Reads a bulk string.
+    fn bulk(&mut self) -> String {
+        let mut header = Vec::new();
+        while !header.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).expect("a byte");
+            header.push(byte[0]);
+        }
+        let header = String::from_utf8(header).expect("text");
+        let len: usize = header.trim_end().trim_start_matches('$').parse().expect("a length");
+        let mut text = vec![0; len + 2];
+        self.0.read_exact(&mut text).expect("the text");
+        String::from_utf8(text).expect("text").trim_end().to_owned()
+    }
+
+    #[track_caller]
+    fn expect_closed(&mut self) {
+        let mut rest = Vec::new();
+        match self.0.read_to_end(&mut rest) {
+            Ok(_) => assert_eq!(String::from_utf8_lossy(&rest), ""),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+    }
+}
+
+/// A request as clients write it.
+fn request(words: &[&str]) -> String {
+    let arguments: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    format!("*{}\r\n{arguments}", words.len())
+}
+
+#[test]
+fn a_long_pipeline_is_answered_in_order() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let requests: String = (0..5000)
+        .map(|n| request(&["SET", &format!("k{n}"), &n.to_string()]) + &request(&["GET", &format!("k{n}")]))
+        .collect();
+    let replies: String = (0..5000).map(|n| format!("+OK\r\n${}\r\n{n}\r\n", n.to_string().len())).collect();
+    client.check(requests, replies);
+}
+
+#[test]
+fn however_the_bytes_are_cut_the_replies_are_the_same() {
+    let server = Server::start(&[]);
+    let requests = request(&["SET", "a", "some value"])
+        + "\r\nPING \"two words\"\r\n"
+        + &request(&["GET", "a"])
+        + &request(&["ECHO", ""])
+        + "*0\r\nGET a\r\n";
+    let replies = "+OK\r\n$9\r\ntwo words\r\n$10\r\nsome value\r\n$0\r\n\r\n$10\r\nsome value\r\n";
+    for pieces in [1, 2, 3, 7, 20, 1000] {
+        let mut client = server.connect();
+        client.0.set_nodelay(true).expect("set");
+        requests.as_bytes().chunks(pieces).for_each(|piece| client.send(piece));
+        client.expect(replies);
+    }
+}
+
+#[test]
+fn large_values_come_back_whole() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let value = "0123456789abcdef".repeat(500_000);
+    client.check(request(&["SET", "large", &value]) + &request(&["PING"]), "+OK\r\n+PONG\r\n");
+    let reply = format!("${}\r\n{value}\r\n", value.len());
+    client.send(request(&["GET", "large"]).repeat(3) + &request(&["PING"]));
+    client.expect(reply.repeat(3) + "+PONG\r\n");
+}
+
+#[test]
+fn a_client_that_does_not_read_costs_little_and_loses_nothing() {
+    let server = Server::start(&[]);
+    let (mut slow, mut other) = (server.connect(), server.connect());
+    let value = "x".repeat(64 * 1024);
+    slow.check(request(&["SET", "k", &value]), "+OK\r\n");
+    let count = 1000;
+    slow.send(request(&["GET", "k"]).repeat(count));
+    // The server works until the sockets are full, and then keeps the replies of one batch.
+    let kept: usize = loop {
+        other.send(request(&["CLIENT", "LIST"]));
+        let list = other.bulk();
+        let sizes = list.split("omem=").skip(1).map(|rest| rest.split(' ').next().unwrap_or_default());
+        let kept = sizes.map(|size| size.parse().expect("a number")).max().unwrap_or(0);
+        if kept > 0 {
+            break kept;
+        }
+    };
+    assert!(kept < 1024 * 1024, "{kept}");
+    let reply = format!("${}\r\n{value}\r\n", value.len());
+    (0..count).for_each(|_| slow.expect(&reply));
+}
+
+#[test]
+fn a_reader_beyond_its_limit_is_disconnected() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal", "1000000", "0", "0"]);
+    let mut client = server.connect();
+    let value = "x".repeat(30_000_000);
+    client.check(request(&["SET", "k", &value]), "+OK\r\n");
+    client.send(request(&["GET", "k"]));
+    let mut received = Vec::new();
+    let end = client.0.read_to_end(&mut received);
+    assert!(end.is_err() || received.len() < value.len(), "{end:?}");
+}
+
+#[test]
+fn who_breaks_the_protocol_hears_why_after_the_replies_and_is_closed() {
+    let server = Server::start(&[]);
+    for (bytes, error) in [
+        ("*1\r\n!4\r\n", "-ERR Protocol error: expected '$', got '!'\r\n"),
+        ("*99999999999\r\n", "-ERR Protocol error: invalid multibulk length\r\n"),
+        ("*1\r\n$-5\r\n", "-ERR Protocol error: invalid bulk length\r\n"),
+        ("GET \"a\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"),
+    ] {
+        let mut client = server.connect();
+        client.check(request(&["PING"]) + bytes, "+PONG\r\n".to_owned() + error);
+        client.expect_closed();
+    }
+}
+
+#[test]
+fn a_password_is_asked_for() {
+    let server = Server::start(&["--requirepass", "secret"]);
+    let mut client = server.connect();
+    client.check(request(&["GET", "a"]), "-NOAUTH Authentication required.\r\n");
+    client.check(
+        request(&["HELLO", "3"]),
+        "-NOAUTH HELLO must be called with the client already authenticated",
+    );
+    let mut client = server.connect();
+    let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+    client.check(request(&["AUTH", "nothing"]), wrong);
+    client.check(request(&["AUTH", "other", "secret"]), wrong);
+    client.check(request(&["AUTH", "default", "secret"]) + &request(&["GET", "a"]), "+OK\r\n$-1\r\n");
+    client.check(request(&["RESET"]) + &request(&["PING"]), "+RESET\r\n-NOAUTH Authentication required.\r\n");
+    client.check(
+        request(&["HELLO", "3", "AUTH", "default", "secret", "SETNAME", "me"]),
+        "%7\r\n$6\r\nserver\r\n",
+    );
+    let mut client = server.connect();
+    client.check("*1\r\n$20000\r\n", "-ERR Protocol error: unauthenticated bulk length\r\n");
+    client.expect_closed();
+}
+
+#[test]
+fn connections_end_when_they_should() {
+    let server = Server::start(&["--maxclients", "3"]);
+    let (mut first, mut idle, mut last) = (server.connect(), server.connect(), server.connect());
+    idle.check(request(&["CLIENT", "SETNAME", "idle"]), "+OK\r\n");
+    last.check(request(&["QUIT"]) + &request(&["PING"]), "+OK\r\n");
+    last.expect_closed();
+    let address = idle.0.local_addr().expect("an address").to_string();
+    first.check(request(&["CLIENT", "KILL", &address]), "+OK\r\n");
+    idle.expect_closed();
+    first.check(request(&["CLIENT", "KILL", "ADDR", "1.2.3.4:5"]), ":0\r\n");
+    first.check(request(&["CLIENT", "KILL", "SKIPME", "no"]), ":1\r\n");
+    first.expect_closed();
+}
+
+#[test]
+fn there_are_no_more_clients_than_allowed() {
+    let server = Server::start(&["--maxclients", "1"]);
+    let mut first = server.connect();
+    first.check(request(&["PING"]), "+PONG\r\n");
+    let mut second = server.connect();
+    second.expect("-ERR max number of clients reached\r\n");
+    second.expect_closed();
+    first.check(request(&["CONFIG", "SET", "maxclients", "2"]), "+OK\r\n");
+    server.connect().check(request(&["PING"]), "+PONG\r\n");
+}
+
+#[test]
+fn who_waits_holds_nobody_up_and_keeps_the_order() {
+    let server = Server::start(&["--enable-debug-command", "local", "--io-threads", "1"]);
+    let (mut waiting, mut other) = (server.connect(), server.connect());
+    waiting.send(request(&["DEBUG", "SLEEP", "3600"]) + &request(&["PING"]));
+    other.check(request(&["PING"]), "+PONG\r\n");
+    let address = waiting.0.local_addr().expect("an address").to_string();
+    other.check(request(&["CLIENT", "KILL", "ADDR", &address]), ":1\r\n");
+    waiting.expect_closed();
+    let mixed =
+        request(&["SET", "a", "1"]) + "DEBUG SLEEP \"0\"\r\n" + &request(&["GET", "a"]) + "GET \"a\"\r\n";
+    other.check(mixed, "+OK\r\n+OK\r\n$1\r\n1\r\n$1\r\n1\r\n");
+}
+
+#[test]
+fn sessions_are_their_own() {
+    let server = Server::start(&[]);
+    let (mut one, mut two) = (server.connect(), server.connect());
+    one.check(request(&["SELECT", "9"]) + &request(&["SET", "a", "nine"]), "+OK\r\n+OK\r\n");
+    two.check(request(&["GET", "a"]), "$-1\r\n");
+    two.check(request(&["SELECT", "9"]) + &request(&["GET", "a"]), "+OK\r\n$4\r\nnine\r\n");
+    two.check(request(&["SELECT", "16"]), "-ERR DB index is out of range\r\n");
+    two.check(request(&["HELLO", "4"]), "-NOPROTO unsupported protocol version\r\n");
+    one.check(request(&["HELLO", "3", "FOO"]), "-ERR Syntax error in HELLO option 'FOO'\r\n");
+    one.check(
+        request(&["CLIENT", "SETNAME", "a b"]),
+        "-ERR Client names cannot contain spaces, newlines or special characters.\r\n",
+    );
+    one.check(request(&["CLUSTER", "INFO"]), "-ERR This instance has cluster support disabled\r\n");
+    one.check(request(&["READONLY"]), "-ERR This instance has cluster support disabled\r\n");
+}
+
+#[test]
+fn info_counts_what_happened() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    client.check(
+        request(&["SET", "a", "1"]) + &request(&["GET", "a"]) + &request(&["GET", "b"]),
+        "+OK\r\n$1\r\n1\r\n$-1\r\n",
+    );
+    client.check(request(&["NONSENSE"]), "-ERR unknown command 'NONSENSE', with args beginning with: \r\n");
+    client.send(request(&["INFO", "everything"]));
+    let info = client.bulk();
+    for line in [
+        "keyspace_hits:1",
+        "keyspace_misses:1",
+        "db0:keys=1,expires=0,avg_ttl=0",
+        "errorstat_ERR:count=1",
+        "cmdstat_get:calls=2,",
+    ] {
+        assert!(info.contains(line), "{line} in {info}");
+    }
+    let place = |field: &str| info.find(field).unwrap_or_else(|| panic!("{field} in {info}"));
+    assert!(place("used_memory:") < place("used_memory_rss:") && place("loading:") < place("async_loading:"));
+    client.check(request(&["CONFIG", "RESETSTAT"]), "+OK\r\n");
+    client.send(request(&["INFO", "stats"]));
+    assert!(client.bulk().contains("keyspace_hits:0"));
+}
+
+#[test]
+fn shutdown_ends_the_server_without_a_reply() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    client.check(request(&["SHUTDOWN", "ABORT"]), "-ERR No shutdown in progress.\r\n");
+    client.check(request(&["SHUTDOWN", "SAVE", "NOSAVE"]), "-ERR syntax error\r\n");
+    client.send(request(&["SHUTDOWN", "NOSAVE"]));
+    client.expect_closed();
+}
