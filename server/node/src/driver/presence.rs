@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nuthatch_cluster::topology::Node;
-use nuthatch_cluster::views::PeerView;
+use nuthatch_cluster::views::{Link, PeerView};
 use nuthatch_proto::ids::{NodeId, Timestamp};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
@@ -28,6 +28,9 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// How many nodes are asked in one turn.
 const ASKED_AT_ONCE: usize = 8;
 
+/// Unanswered probes in a row after which a node is shown as disconnected.
+const FAILURES_MIN: u32 = 2;
+
 /// What is noted of the other members.
 #[derive(Debug, Default)]
 pub(crate) struct Presence(Mutex<HashMap<NodeId, Note>>);
@@ -38,24 +41,40 @@ struct Note {
     asked: Timestamp,
     /// When it last answered, or when the notes on it begin.
     answered: Timestamp,
-    connected: bool,
+    /// When it first answered after a silence, or when the notes on it begin.
+    since: Timestamp,
+    /// How many times in a row it has not answered.
+    failures: u32,
+}
+
+impl Note {
+    fn new(now: Timestamp) -> Self {
+        Self { asked: Timestamp(0), answered: now, since: now, failures: 0 }
+    }
+
+    /// One unanswered probe is no news: tools leave out nodes that are shown as disconnected.
+    fn is_connected(&self) -> bool {
+        self.failures < FAILURES_MIN
+    }
 }
 
 impl Presence {
     fn ask(&self, node: NodeId, now: Timestamp) {
         let mut notes = self.0.lock();
-        let note = notes.entry(node).or_insert(Note { asked: now, answered: now, connected: true });
+        let note = notes.entry(node).or_insert(Note::new(now));
         if note.asked == Timestamp(0) {
             note.asked = now;
         }
     }
 
     fn answer(&self, node: NodeId, now: Timestamp, answered: bool) {
-        if let Some(note) = self.0.lock().get_mut(&node) {
-            note.connected = answered;
-            if answered {
-                *note = Note { asked: Timestamp(0), answered: now, connected: true };
-            }
+        let mut notes = self.0.lock();
+        let Some(note) = notes.get_mut(&node) else { return };
+        if answered {
+            let since = if note.is_connected() { note.since } else { now };
+            *note = Note { since, ..Note::new(now) };
+        } else {
+            note.failures = note.failures.saturating_add(1);
         }
     }
 
@@ -73,14 +92,16 @@ impl Presence {
         let notes = self.0.lock();
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let seen = |node: &Node| {
-            let note = notes.get(&node.id).copied();
-            let note = note.unwrap_or(Note { asked: Timestamp(0), answered: now, connected: true });
+            let note = notes.get(&node.id).copied().unwrap_or(Note::new(now));
             let silent = now.0.saturating_sub(note.answered.0);
+            let connected = note.is_connected();
+            let link = Link { outgoing: true, created: note.since, send_buffer_allocated: 0, send_buffer_used: 0 };
             let peer = PeerView {
-                connected: note.connected,
-                suspected: !note.connected && silent > patience,
+                connected,
+                suspected: !connected && silent > patience,
                 ping_sent: note.asked,
                 pong_received: note.answered,
+                links: connected.then_some(link).into_iter().collect(),
                 ..PeerView::default()
             };
             (node.id, peer)
@@ -126,22 +147,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_is_suspected_after_the_patience_and_forgiven_at_once() {
+    fn a_node_is_disconnected_after_two_failures_and_back_at_once() {
         let presence = Presence::default();
         let id = NodeId([1; 20]);
-        let seen = |now| {
-            let notes = presence.0.lock()[&id];
-            (notes.connected, Timestamp(now).0 - notes.answered.0, notes.asked)
+        let seen = || {
+            let note = presence.0.lock()[&id];
+            (note.is_connected(), note.answered.0, note.asked.0, note.since.0)
         };
         presence.ask(id, Timestamp(1000));
         presence.answer(id, Timestamp(1005), true);
-        assert_eq!(seen(1005), (true, 0, Timestamp(0)));
+        assert_eq!(seen(), (true, 1005, 0, 1000));
         presence.ask(id, Timestamp(2000));
         presence.answer(id, Timestamp(3000), false);
+        assert_eq!(seen(), (true, 1005, 2000, 1000), "once is no news");
         presence.ask(id, Timestamp(4000));
-        assert_eq!(seen(4000), (false, 2995, Timestamp(2000)), "asked since the first silence");
-        presence.answer(id, Timestamp(4001), true);
-        assert_eq!(seen(4001), (true, 0, Timestamp(0)));
+        presence.answer(id, Timestamp(5000), false);
+        assert_eq!(seen(), (false, 1005, 2000, 1000), "asked since the first silence");
+        presence.answer(id, Timestamp(6000), true);
+        assert_eq!(seen(), (true, 6000, 0, 6000));
         presence.retain(|_| false);
         assert!(presence.0.lock().is_empty());
     }

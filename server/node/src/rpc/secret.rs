@@ -1,7 +1,7 @@
 //! The cluster secret: what a peer must show before anything it says is read.
 //!
-//! With `cluster-secret` set, every call carries it in the header [`HEADER`], and a call without it ends before its body
-//! is decoded. It keeps a misconfigured or foreign node out; it is no protection against one who can read the network,
+//! With `cluster-secret` set, every call carries it in the header [`HEADER`], and a call that carries another one, or none,
+//! ends before its body is decoded. It keeps a misconfigured or foreign node out; it is no protection against one who can read the network,
 //! which needs TLS.
 //!
 //! Invariants: the comparison takes the same time wherever the first difference is; the secret is never logged; a peer
@@ -29,7 +29,7 @@ const LOGGED_MAX: usize = 256;
 #[error("cluster-secret must be 1 to 512 visible ASCII characters")]
 pub struct InvalidSecret;
 
-/// What the nodes of one cluster share; or nothing, and then everyone is let in.
+/// What the nodes of one cluster share; or nothing, and then whoever shows nothing is let in.
 #[derive(Clone, Default)]
 pub struct Secret(Option<MetadataValue<Ascii>>);
 
@@ -58,8 +58,9 @@ impl Secret {
 
     fn admits(&self, shown: Option<&MetadataValue<Ascii>>) -> bool {
         match (&self.0, shown) {
-            (None, _) => true,
-            (Some(_), None) => false,
+            (None, None) => true,
+            // A secret that this node does not have is another one: the peer would refuse it in turn.
+            (None, Some(_)) | (Some(_), None) => false,
             (Some(secret), Some(shown)) => same(secret.as_bytes(), shown.as_bytes()),
         }
     }
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn only_the_same_secret_is_admitted() {
         check("", "", true);
-        check("", "anything", true);
+        check("", "anything", false);
         check("swordfish", "swordfish", true);
         check("swordfish", "", false);
         check("swordfish", "sword", false);
