@@ -95,7 +95,8 @@ impl Presence {
             let note = notes.get(&node.id).copied().unwrap_or(Note::new(now));
             let silent = now.0.saturating_sub(note.answered.0);
             let connected = note.is_connected();
-            let link = Link { outgoing: true, created: note.since, send_buffer_allocated: 0, send_buffer_used: 0 };
+            let link =
+                Link { outgoing: true, created: note.since, send_buffer_allocated: 0, send_buffer_used: 0 };
             let peer = PeerView {
                 connected,
                 suspected: !connected && silent > patience,

@@ -1,0 +1,123 @@
+//! Few tests with real processes: what neither the simulator nor one process can show.
+//!
+//! They start the server's own binary, kill it without warning, and ask it over RESP, as an operator would.
+
+use nuthatch_cluster_tests::process::{Server, eventually};
+
+const SERVER: &str = env!("CARGO_BIN_EXE_nuthatch-under-test");
+
+/// Waits until all nodes see the same cluster of so many members; how they see it.
+#[track_caller]
+fn agreement(nodes: &[Server], members: usize) -> Vec<String> {
+    let mut seen = Vec::new();
+    eventually("all nodes see the same members and slots", || {
+        seen = nodes[0].signature();
+        seen.len() == members && nodes.iter().all(|node| node.signature() == seen)
+    });
+    seen
+}
+
+fn is_ok(node: &Server) -> bool {
+    node.command("CLUSTER INFO").contains("cluster_state:ok")
+}
+
+/// Three nodes that met, each with a third of the slots and a vote in the metadata group.
+fn cluster_of_three() -> [Server; 3] {
+    let nodes = [(); 3].map(|()| Server::start(SERVER, &[]));
+    for (node, range) in nodes.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
+        node.ok(&format!("CLUSTER ADDSLOTSRANGE {range}"));
+    }
+    for node in &nodes[1..] {
+        node.ok(&format!("CLUSTER MEET 127.0.0.1 {}", nodes[0].port));
+    }
+    agreement(&nodes, 3);
+    let may_lose_one = |node: &Server| node.command("CLUSTER INFO").contains("cluster_metadata_voters:3");
+    eventually("three nodes vote", || nodes.iter().all(may_lose_one));
+    nodes
+}
+
+#[test]
+fn nodes_find_each_other_by_join() {
+    let seed = Server::start(SERVER, &[]);
+    let seeds = format!("127.0.0.1:{}", seed.port);
+    let others = [(); 2].map(|()| Server::start(SERVER, &["--join", &seeds]));
+    let [second, third] = others;
+    let nodes = [seed, second, third];
+    agreement(&nodes, 3);
+    nodes[2].ok("CLUSTER ADDSLOTSRANGE 0 16383");
+    agreement(&nodes, 3);
+    eventually("every node says that the cluster is well", || nodes.iter().all(is_ok));
+}
+
+#[test]
+fn each_node_survives_a_kill_with_its_id_and_the_others_go_on() {
+    let mut nodes = cluster_of_three();
+    let before = agreement(&nodes, 3);
+    // A key in each third: slots 12182, 5061 and 866.
+    for (key, value) in [("foo", "1"), ("bar", "2"), ("hello", "3")] {
+        assert!(nodes.iter().any(|node| node.command(&format!("SET {key} {value}")) == "OK"), "{key}");
+    }
+    for victim in 0..nodes.len() {
+        let id = nodes[victim].command("CLUSTER MYID");
+        nodes[victim].kill();
+        // Whichever node led the metadata group, the two that are left agree on a change and back again.
+        let (other, slot) = (&nodes[(victim + 1) % 3], [5461, 10923, 0][victim]);
+        other.ok(&format!("CLUSTER DELSLOTS {slot}"));
+        other.ok(&format!("CLUSTER ADDSLOTS {slot}"));
+        nodes[victim].restart();
+        assert_eq!(nodes[victim].command("CLUSTER MYID"), id);
+        assert_eq!(agreement(&nodes, 3), before);
+        eventually("it serves its slots again", || is_ok(&nodes[victim]));
+    }
+}
+
+#[test]
+fn all_nodes_come_back_after_all_were_killed() {
+    let mut nodes = cluster_of_three();
+    let before = agreement(&nodes, 3);
+    nodes.iter_mut().for_each(Server::kill);
+    nodes.iter_mut().for_each(Server::restart);
+    eventually("every node says that the cluster is well", || nodes.iter().all(is_ok));
+    assert_eq!(agreement(&nodes, 3), before);
+}
+
+#[test]
+fn two_processes_do_not_share_a_directory() {
+    let node = Server::start(SERVER, &[]);
+    let (status, said) = node.start_another_here();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("metadata.redb is in use by another process"), "{said}");
+    assert_eq!(said.trim().lines().count(), 1, "{said}");
+}
+
+#[test]
+fn a_node_with_another_secret_stays_outside() {
+    let member = Server::start(SERVER, &["--cluster-secret", "swordfish"]);
+    let stranger = Server::start(SERVER, &["--cluster-secret", "sword"]);
+    for (here, there) in [(&member, &stranger), (&stranger, &member)] {
+        let refused = here.command(&format!("CLUSTER MEET 127.0.0.1 {}", there.port));
+        assert!(refused.contains("has another cluster-secret"), "{refused}");
+        assert_eq!(here.signature().len(), 1);
+    }
+    let friend = Server::start(SERVER, &["--cluster-secret", "swordfish"]);
+    friend.ok(&format!("CLUSTER MEET 127.0.0.1 {}", member.port));
+    assert_eq!(friend.signature().len(), 2);
+}
+
+#[test]
+fn a_node_leaves_and_begins_anew() {
+    let nodes = cluster_of_three();
+    let leaver = Server::start(SERVER, &[]);
+    leaver.ok(&format!("CLUSTER MEET 127.0.0.1 {}", nodes[1].port));
+    let id = leaver.command("CLUSTER MYID");
+    agreement(&nodes, 4);
+    for node in &nodes {
+        node.ok(&format!("CLUSTER FORGET {id}"));
+    }
+    agreement(&nodes, 3);
+    leaver.ok("CLUSTER RESET HARD");
+    assert_eq!(leaver.signature().len(), 1);
+    assert_ne!(leaver.command("CLUSTER MYID"), id);
+    leaver.ok(&format!("CLUSTER MEET 127.0.0.1 {}", nodes[2].port));
+    assert_eq!(leaver.signature().len(), 4);
+}
