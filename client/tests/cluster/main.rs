@@ -8,14 +8,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use nuthatch_client::{Client, Effect, Error, ErrorKind, Frame};
+use nuthatch_client::{Builder, Client, Effect, Error, ErrorKind, Frame};
 use stub::{Reply, Stubs};
 use tokio::sync::Notify;
 
 const FOO_SLOT: u16 = 12182;
 
+/// A client that no load of the testing machine makes impatient.
+fn patient(seeds: &[&str]) -> Builder {
+    Client::builder(seeds).deadline(Duration::from_secs(60)).connect_timeout(Duration::from_secs(60))
+}
+
 async fn client(stubs: &Stubs) -> Client {
-    Client::builder([stubs.address(0)]).connect().await.expect("the first node answers")
+    patient(&[stubs.address(0)]).connect().await.expect("the first node answers")
+}
+
+/// A client that gives up while the test waits, but not for a slow testing machine.
+async fn hasty_client(stubs: &Stubs) -> Client {
+    let builder = Client::builder([stubs.address(0)]).deadline(Duration::from_secs(3));
+    builder.connect().await.expect("the first node answers")
 }
 
 async fn get(client: &Client, key: &str) -> Result<String, Error> {
@@ -75,7 +86,7 @@ async fn a_password_is_given_and_an_old_server_is_spoken_to_in_resp2() {
         _ => None,
     };
     let stubs = Stubs::start(1, rule).await;
-    let builder = Client::builder([stubs.address(0)]).password("secret");
+    let builder = patient(&[stubs.address(0)]).password("secret");
     let client = builder.connect().await.expect("accepted");
     assert_eq!(get(&client, "foo").await.expect("served"), "0: GET foo");
 }
@@ -87,7 +98,7 @@ async fn a_refused_password_is_told_at_once() {
         hello.then(|| Reply::Error("WRONGPASS invalid username-password pair or user is disabled.".into()))
     };
     let stubs = Stubs::start(1, rule).await;
-    let builder = Client::builder([stubs.address(0)]).username("ada").password("wrong");
+    let builder = patient(&[stubs.address(0)]).username("ada").password("wrong");
     let error = builder.connect().await.expect_err("refused");
     assert!(matches!(error.kind(), ErrorKind::Handshake(text) if text.starts_with("WRONGPASS")), "{error}");
     assert_eq!(error.effect(), Effect::NotSent);
@@ -192,8 +203,7 @@ async fn what_only_reads_is_repeated() {
 #[tokio::test]
 async fn a_dead_node_fails_only_its_own_callers() {
     let mut stubs = Stubs::start(2, |_, _| None).await;
-    let builder = Client::builder([stubs.address(0)]).deadline(Duration::from_millis(100));
-    let client = builder.connect().await.expect("the first node answers");
+    let client = hasty_client(&stubs).await;
     stubs.stop(1).await;
     let error = client.set("foo", "1").await.expect_err("dead");
     assert_eq!(error.effect(), Effect::NotSent, "{error}");
@@ -207,8 +217,7 @@ async fn a_dead_node_fails_only_its_own_callers() {
 async fn a_node_that_does_not_answer_holds_up_only_its_own_callers() {
     let stubs =
         Stubs::start(2, |node, command| (node == 1 && command == "INCR foo").then_some(Reply::Nothing)).await;
-    let builder = Client::builder([stubs.address(0)]).deadline(Duration::from_millis(200));
-    let client = builder.connect().await.expect("the first node answers");
+    let client = hasty_client(&stubs).await;
     let silent = tokio::spawn({
         let client = client.clone();
         async move { client.incr("foo").await }
@@ -280,9 +289,20 @@ async fn seeds_are_tried_until_one_answers() {
     let mut stubs = Stubs::start(2, |_, _| None).await;
     stubs.stop(0).await;
     let seeds = [stubs.address(0), stubs.address(1)];
-    let client = Client::builder(seeds).connect().await.expect("the second seed answers");
+    let client = patient(&seeds).connect().await.expect("the second seed answers");
     assert_eq!(get(&client, "foo").await.expect("served"), "1: GET foo");
 
-    let error = Client::builder([stubs.address(0)]).connect().await.expect_err("dead");
+    let error = patient(&seeds[..1]).connect().await.expect_err("dead");
     assert!(matches!(error.kind(), ErrorKind::NoCluster(_)), "{error}");
+}
+
+#[tokio::test]
+async fn connections_end_with_the_last_clone() {
+    let stubs = Stubs::start(1, |_, _| None).await;
+    let client = client(&stubs).await;
+    let clone = client.clone();
+    drop(client);
+    assert_eq!(get(&clone, "foo").await.expect("served"), "0: GET foo");
+    drop(clone);
+    stubs.connection_ended().await;
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use nuthatch_proto::resp::{Args, Decoded, Decoder, Limits, Protocol, ReplyWriter};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// What a rule has a node do.
@@ -33,6 +34,8 @@ struct Shared {
     ranges: Mutex<Vec<(u16, u16, usize)>>,
     rule: Box<Rule>,
     log: Mutex<Vec<String>>,
+    /// Notified whenever a connection has ended.
+    ended: Notify,
 }
 
 /// The cluster.
@@ -63,6 +66,7 @@ impl Stubs {
             ranges: Mutex::new(ranges.collect()),
             rule: Box::new(rule),
             log: Mutex::default(),
+            ended: Notify::new(),
         });
         let serve = |(node, listener)| Some(tokio::spawn(accept(Arc::clone(&shared), node, listener)));
         let nodes = listeners.into_iter().enumerate().map(serve).collect();
@@ -81,6 +85,11 @@ impl Stubs {
     /// What the nodes were asked since the last time, without the handshakes and the slots, as `node: command`.
     pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.log.lock().expect("no panic"))
+    }
+
+    /// Waits until a connection has ended, whichever.
+    pub(crate) async fn connection_ended(&self) {
+        self.shared.ended.notified().await;
     }
 
     /// Stops a node: its connections end and its port refuses.
@@ -102,11 +111,15 @@ async fn accept(shared: Arc<Shared>, node: usize, listener: TcpListener) {
     // Dropped with this task, and the connections with it.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(serve(Arc::clone(&shared), node, stream));
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            serve(&shared, node, stream).await;
+            shared.ended.notify_one();
+        });
     }
 }
 
-async fn serve(shared: Arc<Shared>, node: usize, mut stream: TcpStream) {
+async fn serve(shared: &Shared, node: usize, mut stream: TcpStream) {
     let (mut decoder, mut buffer, mut spans) = (Decoder::default(), Vec::new(), Vec::new());
     loop {
         spans.clear();
