@@ -270,7 +270,7 @@ mod tests {
             pause in 1..4_000u64,
         ) {
             let mut bench = Bench::new();
-            let mut deadlines = std::collections::HashMap::new();
+            let mut deadlines = std::collections::BTreeMap::new();
             for (key, millis) in keys {
                 // Many keys of one slot, so that places are shared.
                 bench.check(&format!("SET {{g}}{key} 1 PX {millis}"), "+OK");

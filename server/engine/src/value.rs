@@ -9,7 +9,7 @@
 //!
 //! | type | small | large |
 //! |---|---|---|
-//! | [`Hash`] | packed items | a table over an arena |
+//! | [`struct@Hash`] | packed items | a table over an arena |
 //! | [`List`] | one packed chunk | a row of chunks |
 //! | [`Set`] | sorted integers, packed items | a table over an arena |
 //! | [`SortedSet`] | packed items in order | a table over an arena, a counted B+tree |
