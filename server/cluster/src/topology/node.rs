@@ -9,6 +9,7 @@ use std::fmt;
 
 use nuthatch_proto::ids::{Incarnation, NodeId, ShardId};
 
+use super::Rejected;
 use super::slots::SlotRange;
 
 /// A metadata group's identity: 128 random bits drawn by its founder.
@@ -83,6 +84,13 @@ impl Address {
             && name(&self.hostname)
             && self.port != 0
             && self.bus_port != 0
+    }
+}
+
+impl Address {
+    /// The refusal of an address that is not valid; its text is bounded, whatever the address is.
+    pub(super) fn refusal(&self) -> Rejected {
+        Rejected::InvalidAddress(self.to_string().chars().take(Self::MAX_HOST).collect())
     }
 }
 

@@ -1,11 +1,13 @@
 //! A proposal: changes that are applied together or not at all, once.
 //!
 //! A proposer that hears nothing proposes again under the same id; the entry may then stand in the log twice. The
-//! topology therefore remembers the outcome of each member's last [`OUTCOMES_PER_NODE`] proposals and answers a
-//! repetition with the first outcome. A node keeps fewer than that many in flight. Ids are opaque: a process draws the
-//! first at random and counts from there, so that no two of its lives use the same.
+//! topology therefore remembers the outcome of each member's last [`OUTCOMES_PER_NODE`] proposals, as long as they are
+//! among the last [`OUTCOME_ENTRIES`] entries of the log, and answers a repetition with the first outcome. A node keeps
+//! fewer than that many in flight. Ids are opaque: a process draws the first at random and counts from there, so that
+//! no two of its lives use the same.
 //!
-//! Invariants: outcomes are kept for members and remembered former members only, so the memory is bounded.
+//! Invariants: outcomes are kept for members and remembered former members only; there are never more than
+//! [`OUTCOME_ENTRIES`], so neither the memory nor what followers are sent grows with the cluster's age or size.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,6 +17,8 @@ use super::{Rejected, Topology, TopologyChange};
 
 /// How many outcomes are remembered for each node.
 pub const OUTCOMES_PER_NODE: usize = 64;
+/// For how many entries of the log an outcome is remembered.
+pub const OUTCOME_ENTRIES: u64 = 4096;
 /// How many changes one proposal may hold.
 pub const MAX_CHANGES: usize = 1024;
 
@@ -50,6 +54,15 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The log index at which it was decided.
+    pub fn index(&self) -> LogIndex {
+        match self {
+            Self::Applied(index) | Self::Rejected { index, .. } => *index,
+        }
+    }
+}
+
 /// The last outcomes of each node, oldest first.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Outcomes(pub(crate) BTreeMap<NodeId, VecDeque<(u64, Outcome)>>);
@@ -64,7 +77,13 @@ impl Outcomes {
         if outcomes.len() >= OUTCOMES_PER_NODE {
             outcomes.pop_front();
         }
+        let horizon = outcome.index().0.saturating_sub(OUTCOME_ENTRIES);
         outcomes.push_back((id.seq, outcome));
+        self.0.retain(|_, outcomes| {
+            let old = outcomes.partition_point(|(_, outcome)| outcome.index().0 <= horizon);
+            outcomes.drain(..old);
+            !outcomes.is_empty()
+        });
     }
 }
 
@@ -123,6 +142,15 @@ mod tests {
         assert_eq!(topology.outcome(nothing(0).id), None);
         assert_eq!(topology.outcome(nothing(1).id), Some(&Outcome::Applied(LogIndex(3))));
         assert_eq!(topology.outcome(nothing(count).id), Some(&Outcome::Applied(LogIndex(2 + count))));
+    }
+
+    #[test]
+    fn old_outcomes_of_all_nodes_go() {
+        let mut topology = alone().apply_proposal(LogIndex(2), &nothing(1)).0;
+        topology = topology.apply_proposal(LogIndex(1 + OUTCOME_ENTRIES), &nothing(2)).0;
+        assert!(topology.outcome(nothing(1).id).is_some());
+        topology = topology.apply_proposal(LogIndex(2 + OUTCOME_ENTRIES), &nothing(3)).0;
+        assert!(topology.outcome(nothing(1).id).is_none() && topology.outcome(nothing(2).id).is_some());
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Topology {
         address: &Address,
     ) -> Result<(), Rejected> {
         if !address.is_valid() {
-            return Err(Rejected::InvalidAddress(address.to_string()));
+            return Err(address.refusal());
         }
         let node = self.nodes.get_mut(&id).ok_or(Rejected::UnknownNode(id))?;
         if node.storage != storage {
@@ -54,7 +54,7 @@ impl Topology {
 
     pub(super) fn join(&mut self, index: LogIndex, joiner: &Joiner, role: Role) -> Result<(), Rejected> {
         if !joiner.address.is_valid() {
-            return Err(Rejected::InvalidAddress(joiner.address.to_string()));
+            return Err(joiner.address.refusal());
         }
         if let Some(member) = self.nodes.get_mut(&joiner.id) {
             if member.storage != joiner.storage {
