@@ -24,12 +24,44 @@ pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
         return Some(number as f64);
     }
     let text = std::str::from_utf8(text).ok()?;
+    if let Some(value) = hexadecimal(text) {
+        return value.is_finite().then_some(value);
+    }
     let value: f64 = text.parse().ok()?;
     let digits = text.trim_start_matches(['+', '-']);
     let overflow = value.is_infinite() && !digits.starts_with(['i', 'I']);
     let underflow =
         value == 0.0 && digits.bytes().take_while(|b| !b.eq_ignore_ascii_case(&b'e')).any(|b| b > b'0');
     (!value.is_nan() && !overflow && !underflow).then_some(value)
+}
+
+/// A float as C's `strtod` takes it, which also reads hexadecimal digits, and says `inf` of what is too large.
+pub(crate) fn strtod(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    hexadecimal(text).or_else(|| text.parse().ok())
+}
+
+/// A float in hexadecimal digits, as C reads and writes it: `0x1.8p3`.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let digits = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"))?;
+    let (mantissa, exponent) = match digits.split_once(['p', 'P']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut value = 0.0;
+    for digit in whole.chars().chain(fraction.chars()) {
+        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let places = i32::try_from(fraction.len()).ok()?.checked_mul(4)?;
+    Some(sign * value * 2_f64.powi(exponent.checked_sub(places)?))
 }
 
 /// The same, or the error a command replies.
@@ -81,6 +113,10 @@ mod tests {
             ("-inf", Some(f64::NEG_INFINITY)),
             ("Infinity", Some(f64::INFINITY)),
             ("0e-999", Some(0.0)),
+            ("0x10", Some(16.0)),
+            ("-0X1.8p3", Some(-12.0)),
+            ("0x", None),
+            ("0x1p99999", None),
             ("123456789012345678", Some(123_456_789_012_345_680.0)),
             ("1e400", None),
             ("1e-400", None),

@@ -244,12 +244,12 @@ impl Indexed {
         let Some(score) = new else { return upserted };
         if let (Some(place), Some(old)) = (place, old) {
             if old != score {
-                self.order.rescore(&self.scores, old, Entry { score, place });
+                self.order.rescore(&self.scores, old, Entry { score, place }, member);
                 self.scores.value_mut(place).copy_from_slice(&score.to_le_bytes());
             }
         } else {
             let (Slot::Added(place) | Slot::Found(place)) = self.scores.upsert(member, &score.to_le_bytes());
-            self.order.insert(&self.scores, Entry { score, place });
+            self.order.insert(&self.scores, Entry { score, place }, member);
         }
         upserted
     }

@@ -106,8 +106,7 @@ fn score_bound(text: &[u8]) -> Result<ScoreBound, CommandError> {
     };
     // Borders are read by C's `strtod` alone: leading space is skipped, nothing at all is zero, too much is infinite.
     let text = text.trim_ascii_start();
-    let score =
-        if text.is_empty() { Some(0.0) } else { std::str::from_utf8(text).ok().and_then(|t| t.parse().ok()) };
+    let score = if text.is_empty() { Some(0.0) } else { args::strtod(text) };
     match score {
         Some(score) if !f64::is_nan(score) => Ok(ScoreBound { score, exclusive }),
         Some(_) | None => Err(CommandError::MinMaxNotFloat),
@@ -207,6 +206,7 @@ mod tests {
             ("ZRANGE z -inf inf BYSCORE LIMIT -1 2", "[]"),
             ("ZRANGE z -inf inf BYSCORE LIMIT 9 2", "[]"),
             ("ZRANGE z 4 2 BYSCORE", "[]"),
+            ("ZRANGE z 0x2 1e999 BYSCORE", "[b c d e]"),
             ("ZRANGE z 4 2 BYSCORE REV", "[d c b]"),
             ("ZRANGE z inf -inf BYSCORE REV LIMIT 1 2 WITHSCORES", "[d 4 c 3]"),
             ("ZRANGE z (1 \"\" BYSCORE REV", "[]"),

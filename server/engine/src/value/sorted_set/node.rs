@@ -20,12 +20,22 @@ pub(super) struct Entry {
     pub(super) place: Place,
 }
 
-const BLANK: Entry = Entry { score: 0.0, place: Place(0) };
+/// How many of the scores, which ascend, are at most `score`. A loop without branches over the whole array: what lies
+/// beyond the last is never fewer than infinite.
+#[inline]
+fn count_at_most(scores: &[f64], score: f64, len: usize) -> usize {
+    let counted: usize = scores.iter().map(|&other| usize::from(other <= score)).sum();
+    counted.min(len)
+}
+
+/// Fills what lies beyond the last score.
+const BLANK: f64 = f64::INFINITY;
 
 /// Entries in order, linked to the leaves on both sides.
 #[derive(Debug, Clone)]
 pub(super) struct Leaf {
-    entries: [Entry; LEAF],
+    scores: [f64; LEAF],
+    places: [Place; LEAF],
     len: u16,
     /// The leaf before.
     pub(super) previous: u32,
@@ -36,39 +46,57 @@ pub(super) struct Leaf {
 impl Leaf {
     /// An empty leaf between two others.
     pub(super) fn new(previous: u32, next: u32) -> Self {
-        Self { entries: [BLANK; LEAF], len: 0, previous, next }
+        Self { scores: [BLANK; LEAF], places: [Place(0); LEAF], len: 0, previous, next }
     }
 
-    /// Its entries.
+    /// How many entries it has.
     #[inline]
-    pub(super) fn entries(&self) -> &[Entry] {
-        &self.entries[..self.len as usize]
+    pub(super) fn len(&self) -> usize {
+        self.len as usize
     }
 
-    /// Its entries, to be changed without changing their order.
-    pub(super) fn entries_mut(&mut self) -> &mut [Entry] {
-        &mut self.entries[..self.len as usize]
+    /// The entry at an index.
+    #[inline]
+    pub(super) fn get(&self, at: usize) -> Option<Entry> {
+        (at < self.len()).then(|| Entry { score: self.scores[at], place: self.places[at] })
+    }
+
+    /// How many entries have at most this score.
+    #[inline]
+    pub(super) fn count_at_most(&self, score: f64) -> usize {
+        count_at_most(&self.scores, score, self.len())
+    }
+
+    /// Puts another entry in the place of one, which must not change the order.
+    pub(super) fn set(&mut self, at: usize, entry: Entry) {
+        (self.scores[at], self.places[at]) = (entry.score, entry.place);
     }
 
     /// Puts an entry at an index; there must be room.
     pub(super) fn insert(&mut self, at: usize, entry: Entry) {
-        let len = self.len as usize;
-        self.entries.copy_within(at..len, at + 1);
-        self.entries[at] = entry;
+        let len = self.len();
+        self.scores.copy_within(at..len, at + 1);
+        self.places.copy_within(at..len, at + 1);
+        self.set(at, entry);
         self.len += 1;
     }
 
     /// Takes the entry at an index away.
     pub(super) fn remove(&mut self, at: usize) {
-        self.entries.copy_within(at + 1..self.len as usize, at);
+        let len = self.len();
+        self.scores.copy_within(at + 1..len, at);
+        self.places.copy_within(at + 1..len, at);
+        self.scores[len - 1] = BLANK;
         self.len -= 1;
     }
 
     /// Moves the entries from an index on to the end of another leaf.
     pub(super) fn move_tail(&mut self, at: usize, to: &mut Self) {
-        let (moved, end) = (self.len as usize - at, to.len as usize);
-        to.entries[end..end + moved].copy_from_slice(&self.entries[at..at + moved]);
-        to.len += moved as u16;
+        let (range, end) = (at..self.len(), to.len());
+        to.scores[end..end + range.len()].copy_from_slice(&self.scores[range.clone()]);
+        to.places[end..end + range.len()].copy_from_slice(&self.places[range.clone()]);
+        self.scores[range.clone()].fill(BLANK);
+        to.len += range.len() as u16;
         self.len = at as u16;
     }
 }
@@ -87,6 +115,8 @@ pub(super) struct Child {
 /// Subtrees in order.
 #[derive(Debug, Clone)]
 pub(super) struct Inner {
+    /// The scores of the children's first entries, once more: what a descent searches.
+    scores: [f64; FANOUT],
     children: [Child; FANOUT],
     len: u16,
 }
@@ -94,7 +124,8 @@ pub(super) struct Inner {
 impl Inner {
     /// A node without children.
     pub(super) fn new() -> Self {
-        Self { children: [Child { first: BLANK, count: 0, node: NONE }; FANOUT], len: 0 }
+        let blank = Child { first: Entry { score: BLANK, place: Place(0) }, count: 0, node: NONE };
+        Self { scores: [BLANK; FANOUT], children: [blank; FANOUT], len: 0 }
     }
 
     /// Its children.
@@ -103,31 +134,44 @@ impl Inner {
         &self.children[..self.len as usize]
     }
 
-    /// Its children, to be changed.
+    /// How many children begin with at most this score.
     #[inline]
-    pub(super) fn children_mut(&mut self) -> &mut [Child] {
-        &mut self.children[..self.len as usize]
+    pub(super) fn count_at_most(&self, score: f64) -> usize {
+        count_at_most(&self.scores, score, self.len as usize)
+    }
+
+    /// Puts another child in the place of one.
+    #[inline]
+    pub(super) fn set(&mut self, at: usize, child: Child) {
+        self.scores[at] = child.first.score;
+        self.children[at] = child;
     }
 
     /// Puts a child at an index; there must be room.
     pub(super) fn insert(&mut self, at: usize, child: Child) {
         let len = self.len as usize;
+        self.scores.copy_within(at..len, at + 1);
         self.children.copy_within(at..len, at + 1);
-        self.children[at] = child;
+        self.set(at, child);
         self.len += 1;
     }
 
     /// Takes the child at an index away.
     pub(super) fn remove(&mut self, at: usize) {
-        self.children.copy_within(at + 1..self.len as usize, at);
+        let len = self.len as usize;
+        self.scores.copy_within(at + 1..len, at);
+        self.children.copy_within(at + 1..len, at);
+        self.scores[len - 1] = BLANK;
         self.len -= 1;
     }
 
     /// Moves the children from an index on to the end of another node.
     pub(super) fn move_tail(&mut self, at: usize, to: &mut Self) {
-        let (moved, end) = (self.len as usize - at, to.len as usize);
-        to.children[end..end + moved].copy_from_slice(&self.children[at..at + moved]);
-        to.len += moved as u16;
+        let (range, end) = (at..self.len as usize, to.len as usize);
+        to.scores[end..end + range.len()].copy_from_slice(&self.scores[range.clone()]);
+        to.children[end..end + range.len()].copy_from_slice(&self.children[range.clone()]);
+        self.scores[range.clone()].fill(BLANK);
+        to.len += range.len() as u16;
         self.len = at as u16;
     }
 }

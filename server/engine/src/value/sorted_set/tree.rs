@@ -8,6 +8,7 @@
 //! empty but the root leaf of an empty tree. A node under a quarter full joins a neighbour if they fit together.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
@@ -45,6 +46,16 @@ pub(super) fn compare(records: &Table, entry: Entry, score: f64, member: &[u8]) 
     }
 }
 
+/// The first of the indexes that `before` does not hold for.
+fn partition_point(indexes: Range<usize>, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (indexes.start, indexes.end);
+    while low < high {
+        let middle = low.midpoint(high);
+        if before(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
 impl Tree {
     /// An empty tree.
     pub(super) fn new() -> Self {
@@ -80,9 +91,9 @@ impl Tree {
                 return None;
             }
             let node = self.leaves.at(leaf);
-            let entry = *node.entries().get(at)?;
+            let entry = node.get(at)?;
             at += 1;
-            if at == node.entries().len() {
+            if at == node.len() {
                 (leaf, at) = (node.next, 0);
             }
             Some(entry)
@@ -97,12 +108,12 @@ impl Tree {
                 return None;
             }
             let node = self.leaves.at(leaf);
-            let entry = *node.entries().get(at)?;
+            let entry = node.get(at)?;
             if at > 0 {
                 at -= 1;
             } else {
                 leaf = node.previous;
-                at = if leaf == NONE { 0 } else { self.leaves.at(leaf).entries().len() - 1 };
+                at = if leaf == NONE { 0 } else { self.leaves.at(leaf).len() - 1 };
             }
             Some(entry)
         })
@@ -126,7 +137,7 @@ impl Tree {
         (node, rank)
     }
 
-    #[inline]
+    /// The border of the prefix that `before` holds for.
     fn border(&self, before: impl Fn(Entry) -> bool) -> Border {
         let (mut node, mut path) = (self.root, Path::new());
         for _ in 0..self.height {
@@ -135,34 +146,51 @@ impl Tree {
             path.push((node, taken));
             node = children[taken].node;
         }
-        let at = self.leaves.at(node).entries().partition_point(|&entry| before(entry));
+        let leaf = self.leaves.at(node);
+        let at = partition_point(0..leaf.len(), |at| leaf.get(at).is_some_and(&before));
         Border { path, leaf: node, at }
     }
 
-    /// The border right after an entry, or after where it would stand.
-    #[inline]
+    /// The border right after an entry, or after where it would stand. As [`Self::border`], but members are compared
+    /// only where scores tie.
     fn border_after(&self, records: &Table, score: f64, member: &[u8]) -> Border {
-        self.border(|entry| compare(records, entry, score, member) != Ordering::Greater)
+        let not_after = |entry: Entry| compare(records, entry, score, member) != Ordering::Greater;
+        let (mut node, mut path) = (self.root, Path::new());
+        for _ in 0..self.height {
+            let inner = self.inners.at(node);
+            let (children, mut end) = (inner.children(), inner.count_at_most(score));
+            if end > 0 && children[end - 1].first.score == score {
+                end = partition_point(0..end, |at| not_after(children[at].first));
+            }
+            let taken = end.saturating_sub(1);
+            path.push((node, taken));
+            node = children[taken].node;
+        }
+        let leaf = self.leaves.at(node);
+        let mut at = leaf.count_at_most(score);
+        if at > 0 && leaf.get(at - 1).is_some_and(|last| last.score == score) {
+            at = partition_point(0..at, |at| leaf.get(at).is_some_and(not_after));
+        }
+        Border { path, leaf: node, at }
     }
 
     /// Adds an entry whose member is not in the tree.
-    pub(super) fn insert(&mut self, records: &Table, entry: Entry) {
-        let member = records.record(entry.place).key;
+    pub(super) fn insert(&mut self, records: &Table, entry: Entry, member: &[u8]) {
         let Border { path, leaf, at } = self.border_after(records, entry.score, member);
         self.len += 1;
         let mut right = self.insert_into_leaf(leaf, at, entry);
-        let mut first = self.leaves.at(leaf).entries()[0];
+        let mut first = self.leaves.at(leaf).get(0);
         for &(number, taken) in path.iter().rev() {
             let inner = self.inners.at_mut(number);
-            let child = &mut inner.children_mut()[taken];
-            child.first = first;
-            child.count = child.count + 1 - right.map_or(0, |right| right.count);
+            let child = inner.children()[taken];
+            let count = child.count + 1 - right.map_or(0, |right| right.count);
+            inner.set(taken, Child { first: first.unwrap_or(child.first), count, ..child });
             if let Some(new) = right {
                 right = self.insert_child(number, taken + 1, new);
             }
-            first = self.inners.at(number).children()[0].first;
+            first = self.inners.at(number).children().first().map(|child| child.first);
         }
-        if let Some(right) = right {
+        if let (Some(right), Some(first)) = (right, first) {
             let mut root = Inner::new();
             root.insert(0, Child { first, count: self.len - right.count, node: self.root });
             root.insert(1, right);
@@ -174,7 +202,7 @@ impl Tree {
     /// Puts an entry into a leaf; if that had no room, returns the leaf that took the right part.
     fn insert_into_leaf(&mut self, number: u32, at: usize, entry: Entry) -> Option<Child> {
         let leaf = self.leaves.at_mut(number);
-        if leaf.entries().len() < LEAF {
+        if leaf.len() < LEAF {
             leaf.insert(at, entry);
             return None;
         }
@@ -188,7 +216,7 @@ impl Tree {
         } else {
             new.insert(at - middle, entry);
         }
-        let (first, count) = (new.entries()[0], new.entries().len());
+        let (first, count) = (new.get(0)?, new.len());
         let node = self.leaves.add(new);
         self.leaves.at_mut(number).next = node;
         if next != NONE {
@@ -228,21 +256,19 @@ impl Tree {
         self.len -= 1;
         let node = self.leaves.at_mut(leaf);
         node.remove(at - 1);
-        let mut first = node.entries().first().copied();
-        let mut sparse = node.entries().len() < LEAF / 4;
+        let mut first = node.get(0);
+        let mut sparse = node.len() < LEAF / 4;
         for (above, &(number, taken)) in path.iter().rev().enumerate() {
             let inner = self.inners.at_mut(number);
-            let child = &mut inner.children_mut()[taken];
-            child.count -= 1;
+            let child = inner.children()[taken];
             if let Some(first) = first {
-                child.first = first;
+                inner.set(taken, Child { first, count: child.count - 1, ..child });
                 if sparse {
                     self.join(number, taken, above);
                 }
             } else {
-                let node = child.node;
                 inner.remove(taken);
-                self.free_node(node, above);
+                self.free_node(child.node, above);
             }
             let inner = self.inners.at(number);
             first = inner.children().first().map(|child| child.first);
@@ -295,41 +321,38 @@ impl Tree {
             self.link(kept.node, right.next);
         }
         let parent = self.inners.at_mut(parent);
-        parent.children_mut()[left].count += gone.count;
+        parent.set(left, Child { count: kept.count + gone.count, ..kept });
         parent.remove(left + 1);
     }
 
-    /// Gives an entry, which must be there, another score. Its record may hold either score meanwhile.
-    pub(super) fn rescore(&mut self, records: &Table, from: f64, to: Entry) {
-        let member = records.record(to.place).key;
+    /// Gives an entry, which must be there, another score.
+    pub(super) fn rescore(&mut self, records: &Table, from: f64, to: Entry, member: &[u8]) {
         let border = self.border_after(records, from, member);
-        let (leaf, at) = (border.leaf, border.at);
-        let entries = self.leaves.at(leaf).entries();
+        let (leaf, at) = (self.leaves.at_mut(border.leaf), border.at);
+        let between = |before: Entry, after: Entry| before.score < to.score && to.score < after.score;
         // Between its neighbours within the leaf it stays where it is.
-        if at >= 2
-            && at < entries.len()
-            && compare(records, entries[at - 2], to.score, member) == Ordering::Less
-            && compare(records, entries[at], to.score, member) == Ordering::Greater
+        if let (Some(before), Some(after)) = (at.checked_sub(2).and_then(|at| leaf.get(at)), leaf.get(at))
+            && between(before, after)
         {
-            self.leaves.at_mut(leaf).entries_mut()[at - 1] = to;
+            leaf.set(at - 1, to);
             return;
         }
         self.remove_before(border);
-        self.insert(records, to);
+        self.insert(records, to, member);
     }
 
     /// Tells an entry where its record is now. Old and new place must both be readable.
     pub(super) fn relocate(&mut self, records: &Table, score: f64, place: Place) {
-        let member = records.record(place).key;
-        let Border { path, leaf, at } = self.border_after(records, score, member);
-        let entries = self.leaves.at_mut(leaf).entries_mut();
-        let Some(entry) = at.checked_sub(1).and_then(|at| entries.get_mut(at)) else { return };
-        entry.place = place;
-        let mut first = entries[0];
+        let Border { path, leaf, at } = self.border_after(records, score, records.record(place).key);
+        let leaf = self.leaves.at_mut(leaf);
+        let Some(at) = at.checked_sub(1) else { return };
+        leaf.set(at, Entry { score, place });
+        let mut first = leaf.get(0);
         for &(number, taken) in path.iter().rev() {
-            let children = self.inners.at_mut(number).children_mut();
-            children[taken].first = first;
-            first = children[0].first;
+            let inner = self.inners.at_mut(number);
+            let child = inner.children()[taken];
+            inner.set(taken, Child { first: first.unwrap_or(child.first), ..child });
+            first = inner.children().first().map(|child| child.first);
         }
     }
 
@@ -354,12 +377,13 @@ impl Tree {
     #[cfg(test)]
     fn check_node(&self, node: u32, levels: usize) -> (usize, Option<Place>) {
         if levels == 0 {
-            let entries = self.leaves.at(node).entries();
-            assert!(!entries.is_empty() || self.height == 0);
-            return (entries.len(), entries.first().map(|entry| entry.place));
+            let leaf = self.leaves.at(node);
+            assert!(leaf.len() > 0 || self.height == 0);
+            return (leaf.len(), leaf.get(0).map(|entry| entry.place));
         }
-        let children = self.inners.at(node).children();
-        assert!(!children.is_empty());
+        let inner = self.inners.at(node);
+        let children = inner.children();
+        assert!(!children.is_empty() && inner.count_at_most(f64::INFINITY) == children.len());
         for child in children {
             let (count, first) = self.check_node(child.node, levels - 1);
             assert_eq!((count, first), (child.count, Some(child.first.place)));
