@@ -185,7 +185,8 @@ impl Drop for Server {
         self.kill();
         if thread::panicking() {
             let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-            eprintln!("--- log of the server on port {}\n{log}", self.port);
+            #[expect(clippy::print_stderr, reason = "a failed test shows what the server said")]
+            let () = eprintln!("--- log of the server on port {}\n{log}", self.port);
         }
         // A directory that cannot be removed is the system's to clean.
         let _ = fs::remove_dir_all(&self.directory);

@@ -11,6 +11,7 @@ mod info;
 mod kill;
 mod server;
 
+use cluster::{Change, Query};
 use nuthatch_proto::command_table::{NodeCommand, lookup, reply as table};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};
@@ -25,13 +26,22 @@ pub(crate) const SYNTAX_ERROR: &str = "ERR syntax error";
 /// Redis's error for what only a node of a cluster can do.
 pub(crate) const NO_CLUSTER: &str = "ERR This instance has cluster support disabled";
 
+/// A command that waits for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deferral {
+    /// DEBUG SLEEP.
+    DebugSleep,
+    /// A change of the cluster.
+    Cluster(Change),
+}
+
 /// What is to happen after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
     /// The next one.
     Done,
     /// This one cannot be answered at once: [`wait`] for it.
-    Defer(NodeCommand),
+    Defer(Deferral),
     /// The connection is closed once the reply is written.
     Close,
 }
@@ -92,34 +102,34 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::Lolwut => server::lolwut(reply),
         C::Shutdown => return server::shutdown(call, reply),
         C::Time => server::time(reply),
-        C::DebugSleep => return server::may_debug(&call, command, reply),
+        C::DebugSleep => return server::may_debug(&call, Deferral::DebugSleep, reply),
 
-        C::ClusterAddSlots
-        | C::ClusterAddSlotsRange
-        | C::ClusterBumpEpoch
-        | C::ClusterCountFailureReports
-        | C::ClusterCountKeysInSlot
-        | C::ClusterDelSlots
-        | C::ClusterDelSlotsRange
-        | C::ClusterFlushSlots
-        | C::ClusterForget
-        | C::ClusterGetKeysInSlot
-        | C::ClusterInfo
-        | C::ClusterKeySlot
-        | C::ClusterLinks
-        | C::ClusterMeet
-        | C::ClusterMyId
-        | C::ClusterMyShardId
-        | C::ClusterNodes
-        | C::ClusterReplicas
-        | C::ClusterReplicate
-        | C::ClusterReset
-        | C::ClusterSaveConfig
-        | C::ClusterSetConfigEpoch
-        | C::ClusterSetSlot
-        | C::ClusterShards
-        | C::ClusterSlaves
-        | C::ClusterSlots => return in_cluster(command, &call, reply),
+        C::ClusterCountFailureReports => return read(Query::CountFailureReports, &call, reply),
+        C::ClusterCountKeysInSlot => return read(Query::CountKeysInSlot, &call, reply),
+        C::ClusterGetKeysInSlot => return read(Query::GetKeysInSlot, &call, reply),
+        C::ClusterInfo => return read(Query::Info, &call, reply),
+        C::ClusterKeySlot => return read(Query::KeySlot, &call, reply),
+        C::ClusterLinks => return read(Query::Links, &call, reply),
+        C::ClusterMyId => return read(Query::MyId, &call, reply),
+        C::ClusterMyShardId => return read(Query::MyShardId, &call, reply),
+        C::ClusterNodes => return read(Query::Nodes, &call, reply),
+        C::ClusterReplicas | C::ClusterSlaves => return read(Query::Replicas, &call, reply),
+        C::ClusterShards => return read(Query::Shards, &call, reply),
+        C::ClusterSlots => return read(Query::Slots, &call, reply),
+        C::ClusterBumpEpoch => return read(Query::BumpEpoch, &call, reply),
+        C::ClusterSaveConfig => return read(Query::SaveConfig, &call, reply),
+        C::ClusterSetConfigEpoch => return read(Query::SetConfigEpoch, &call, reply),
+
+        C::ClusterAddSlots => return change(Change::AddSlots, &call, reply),
+        C::ClusterAddSlotsRange => return change(Change::AddSlotsRange, &call, reply),
+        C::ClusterDelSlots => return change(Change::DelSlots, &call, reply),
+        C::ClusterDelSlotsRange => return change(Change::DelSlotsRange, &call, reply),
+        C::ClusterFlushSlots => return change(Change::FlushSlots, &call, reply),
+        C::ClusterForget => return change(Change::Forget, &call, reply),
+        C::ClusterMeet => return change(Change::Meet, &call, reply),
+        C::ClusterReplicate => return change(Change::Replicate, &call, reply),
+        C::ClusterReset => return change(Change::Reset, &call, reply),
+        C::ClusterSetSlot => return change(Change::SetSlot, &call, reply),
     }
     Flow::Done
 }
@@ -134,11 +144,11 @@ pub(crate) async fn wait(
     let mut reply = ReplyWriter::new(replies, session.protocol());
     let args = deferred.args.as_args();
     match deferred.command {
-        NodeCommand::DebugSleep => server::debug_sleep(args, &mut reply).await,
-        command => match &node.cluster {
+        Deferral::DebugSleep => server::debug_sleep(args, &mut reply).await,
+        Deferral::Cluster(change) => match &node.cluster {
             Some(handle) => {
-                cluster::wait(command, cluster::Call { handle, engine: &node.engine, args }, &mut reply)
-                    .await;
+                let call = cluster::Call { handle, engine: &node.engine, args };
+                cluster::change(change, call, &mut reply).await;
             }
             None => reply.error(NO_CLUSTER),
         },
@@ -146,14 +156,25 @@ pub(crate) async fn wait(
     Flow::Done
 }
 
-/// CLUSTER's subcommands: readings are answered at once, changes wait for the metadata group.
-fn in_cluster(command: NodeCommand, call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
-    let Some(handle) = &call.node.cluster else {
-        reply.error(NO_CLUSTER);
-        return Flow::Done;
-    };
-    let call = cluster::Call { handle, engine: &call.node.engine, args: call.args };
-    if cluster::now(command, call, reply) { Flow::Done } else { Flow::Defer(command) }
+/// CLUSTER's readings are answered at once.
+fn read(query: Query, call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
+    match &call.node.cluster {
+        Some(handle) => {
+            let call = cluster::Call { handle, engine: &call.node.engine, args: call.args };
+            cluster::read(query, call, reply);
+        }
+        None => reply.error(NO_CLUSTER),
+    }
+    Flow::Done
+}
+
+/// CLUSTER's changes wait for the metadata group.
+fn change(change: Change, call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
+    if call.node.in_cluster() {
+        return Flow::Defer(Deferral::Cluster(change));
+    }
+    reply.error(NO_CLUSTER);
+    Flow::Done
 }
 
 fn help(args: Args<'_>, reply: &mut ReplyWriter<'_>) {

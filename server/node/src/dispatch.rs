@@ -17,7 +17,7 @@ mod window;
 use std::sync::Arc;
 
 use nuthatch_engine::{Context, Engine, NoEffects};
-use nuthatch_proto::command_table::{CommandSpec, DataCommand, Flags, Handler, NodeCommand};
+use nuthatch_proto::command_table::{CommandSpec, DataCommand, Flags, Handler};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::args::OwnedArgs;
 use nuthatch_proto::resp::{Args, Decoder, Limits, ReplyWriter};
@@ -26,7 +26,7 @@ use nuthatch_proto::slot::Slot;
 pub(crate) use window::Window;
 use window::{Filled, Request};
 
-use crate::admin::{self, Call, Flow};
+use crate::admin::{self, Call, Deferral, Flow};
 use crate::clock;
 use crate::driver::{MetadataHandle, View};
 use crate::net::clients::Progress;
@@ -67,7 +67,7 @@ impl Turn {
 #[derive(Debug)]
 pub(crate) struct Deferred {
     /// The command.
-    pub(crate) command: NodeCommand,
+    pub(crate) command: Deferral,
     /// Its arguments.
     pub(crate) args: OwnedArgs,
 }

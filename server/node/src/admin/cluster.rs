@@ -1,7 +1,7 @@
 //! The CLUSTER commands: from a client's words to a reading of the topology or a proposal to the metadata group.
 //!
-//! Readings are answered at once from the newest view ([`now`]). Changes are proposed and answered when they are applied
-//! on this node ([`wait`]), so that whoever reads here, or asks another node next, finds them made. What is already so
+//! Readings are answered at once from the newest view ([`read`]). Changes are proposed and answered when they are applied
+//! on this node ([`change`]), so that whoever reads here, or asks another node next, finds them made. What is already so
 //! is answered OK without a proposal, because tools repeat themselves.
 //!
 //! What it is not: it decides nothing about the cluster (the topology does) and draws no view of it (`views` does).
@@ -16,8 +16,8 @@ use std::sync::Arc;
 use nuthatch_cluster::topology::TopologyChange;
 use nuthatch_cluster::views;
 use nuthatch_engine::Engine;
-use nuthatch_proto::command_table::NodeCommand;
 use nuthatch_proto::resp::{Args, ReplyWriter};
+use nuthatch_proto::slot::Slot;
 
 use crate::driver::{MetadataHandle, View};
 
@@ -33,63 +33,88 @@ pub(crate) struct Call<'a> {
 /// The error's text for the client, its code first.
 pub(crate) type Refusal = String;
 
-/// Answers a command that only reads. `false`: it does not, and nothing was written.
-pub(crate) fn now(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<'_>) -> bool {
-    use NodeCommand as C;
+/// A command that is answered from what this node has; each is the CLUSTER command of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Query {
+    BumpEpoch,
+    CountFailureReports,
+    CountKeysInSlot,
+    GetKeysInSlot,
+    Info,
+    KeySlot,
+    Links,
+    MyId,
+    MyShardId,
+    Nodes,
+    Replicas,
+    SaveConfig,
+    SetConfigEpoch,
+    Shards,
+    Slots,
+}
+
+/// A command that changes the cluster; each is the CLUSTER command of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    AddSlots,
+    AddSlotsRange,
+    DelSlots,
+    DelSlotsRange,
+    FlushSlots,
+    Forget,
+    Meet,
+    Replicate,
+    Reset,
+    SetSlot,
+}
+
+/// Answers at once.
+pub(crate) fn read(query: Query, call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     let view = call.handle.view();
     let (topology, args) = (&view.topology, call.args);
     let observed = || call.handle.observed(&view);
-    let answer = match command {
-        C::ClusterCountFailureReports => membership::failure_reports(&call, &view, reply),
-        C::ClusterCountKeysInSlot => slots::count_keys(&call, reply),
-        C::ClusterGetKeysInSlot => slots::get_keys(&call, reply),
-        C::ClusterKeySlot => slots::of_key(args, reply),
-        C::ClusterInfo => done(views::info(topology, &observed(), reply)),
-        C::ClusterLinks => done(views::links(topology, &observed(), reply)),
-        C::ClusterMyId => done(views::my_id(&observed(), reply)),
-        C::ClusterMyShardId => done(views::my_shard_id(topology, &observed(), reply)),
-        C::ClusterNodes => done(views::nodes(topology, &observed(), reply)),
-        C::ClusterReplicas | C::ClusterSlaves => {
-            done(views::replicas(topology, &observed(), args.at(2), reply))
-        }
-        C::ClusterShards => done(views::shards(topology, &observed(), reply)),
-        C::ClusterSlots => done(views::slots(topology, reply)),
+    let answer = match query {
+        Query::BumpEpoch => membership::bump_epoch(&view, reply),
+        Query::CountFailureReports => membership::failure_reports(&call, &view, reply),
+        Query::CountKeysInSlot => slots::count_keys(&call, reply),
+        Query::GetKeysInSlot => slots::get_keys(&call, reply),
+        Query::SetConfigEpoch => membership::set_config_epoch(args, &view, reply),
+        Query::Info => return views::info(topology, &observed(), reply),
+        Query::KeySlot => return reply.integer(Slot::of_key(args.at(2)).number().into()),
+        Query::Links => return views::links(topology, &observed(), reply),
+        Query::MyId => return views::my_id(&observed(), reply),
+        Query::MyShardId => return views::my_shard_id(topology, &observed(), reply),
+        Query::Nodes => return views::nodes(topology, &observed(), reply),
+        Query::Replicas => return views::replicas(topology, &observed(), args.at(2), reply),
         // What was agreed is on the disk before anybody hears of it.
-        C::ClusterSaveConfig => done(reply.ok()),
-        C::ClusterBumpEpoch => membership::bump_epoch(&view, reply),
-        C::ClusterSetConfigEpoch => membership::set_config_epoch(args, &view, reply),
-        _ => return false,
+        Query::SaveConfig => return reply.ok(),
+        Query::Shards => return views::shards(topology, &observed(), reply),
+        Query::Slots => return views::slots(topology, reply),
     };
     if let Err(refusal) = answer {
         reply.error(&refusal);
     }
-    true
 }
 
-/// Runs a command that changes the cluster, and answers when the change is applied here.
-pub(crate) async fn wait(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<'_>) {
-    use NodeCommand as C;
-    let answer = match command {
-        C::ClusterAddSlots | C::ClusterAddSlotsRange | C::ClusterDelSlots | C::ClusterDelSlotsRange => {
-            slots::assign(command, &call).await
-        }
-        C::ClusterFlushSlots => slots::flush(&call).await,
-        C::ClusterSetSlot => slots::set_slot(&call).await,
-        C::ClusterForget => membership::forget(&call).await,
-        C::ClusterMeet => membership::meet(&call).await,
-        C::ClusterReplicate => membership::replicate(&call),
-        C::ClusterReset => membership::reset(&call).await,
-        _ => Err("ERR This is not a change of the cluster".to_owned()),
+/// Changes the cluster, and answers when the change is applied here.
+pub(crate) async fn change(change: Change, call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let words = call.args.skip(2);
+    let answer = match change {
+        Change::AddSlots => slots::add(&call, words::slots(words)).await,
+        Change::AddSlotsRange => slots::add(&call, words::slot_ranges(words, "addslotsrange")).await,
+        Change::DelSlots => slots::remove(&call, words::slots(words)).await,
+        Change::DelSlotsRange => slots::remove(&call, words::slot_ranges(words, "delslotsrange")).await,
+        Change::FlushSlots => slots::flush(&call).await,
+        Change::Forget => membership::forget(&call).await,
+        Change::Meet => membership::meet(&call).await,
+        Change::Replicate => membership::replicate(&call),
+        Change::Reset => membership::reset(&call).await,
+        Change::SetSlot => slots::set_slot(&call).await,
     };
     match answer {
         Ok(()) => reply.ok(),
         Err(refusal) => reply.error(&refusal),
     }
-}
-
-/// What was written is the whole answer.
-fn done((): ()) -> Result<(), Refusal> {
-    Ok(())
 }
 
 /// Makes the change, unless it is as good as made.

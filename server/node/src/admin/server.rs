@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use nuthatch_proto::command_table::NodeCommand;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::{Call, Flow, SYNTAX_ERROR};
+use super::{Call, Deferral, Flow, SYNTAX_ERROR};
 use crate::clock;
 use crate::config::Permission;
 use crate::node::REDIS_VERSION;
@@ -31,7 +30,7 @@ pub(super) fn lolwut(reply: &mut ReplyWriter<'_>) {
 }
 
 /// DEBUG runs only if the configuration allows it.
-pub(super) fn may_debug(call: &Call<'_>, command: NodeCommand, reply: &mut ReplyWriter<'_>) -> Flow {
+pub(super) fn may_debug(call: &Call<'_>, command: Deferral, reply: &mut ReplyWriter<'_>) -> Flow {
     let allowed = match call.node.config.settings().debug_command {
         Permission::Yes => true,
         Permission::Local => call.session.client.addr.ip().to_canonical().is_loopback(),

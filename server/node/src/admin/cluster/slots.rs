@@ -1,8 +1,8 @@
 //! CLUSTER commands about slots: whose they are, and what is in them.
 
-use nuthatch_cluster::topology::TopologyChange;
-use nuthatch_proto::command_table::NodeCommand;
-use nuthatch_proto::resp::{Args, ReplyWriter};
+use nuthatch_cluster::topology::{SlotRange, TopologyChange};
+use nuthatch_proto::ids::NodeId;
+use nuthatch_proto::resp::ReplyWriter;
 use nuthatch_proto::slot::Slot;
 
 use super::words::{self, is, text};
@@ -13,12 +13,6 @@ const DB: usize = 0;
 
 /// The most keys that GETKEYSINSLOT is asked for at once; more are as many.
 const KEYS_MAX: usize = 1 << 20;
-
-/// KEYSLOT.
-pub(super) fn of_key(args: Args<'_>, reply: &mut ReplyWriter<'_>) -> Result<(), Refusal> {
-    reply.integer(Slot::of_key(args.at(2)).number().into());
-    Ok(())
-}
 
 /// COUNTKEYSINSLOT.
 pub(super) fn count_keys(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Result<(), Refusal> {
@@ -39,20 +33,15 @@ pub(super) fn get_keys(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Result<(
     Ok(())
 }
 
-/// ADDSLOTS, ADDSLOTSRANGE, DELSLOTS, DELSLOTSRANGE.
-pub(super) async fn assign(command: NodeCommand, call: &Call<'_>) -> Result<(), Refusal> {
-    let words = call.args.skip(2);
-    let view = call.handle.view();
-    let node = view.me;
-    let add = |ranges| TopologyChange::AddSlots { node, ranges };
-    let remove = |ranges| TopologyChange::DelSlots { ranges };
-    let change = match command {
-        NodeCommand::ClusterAddSlots => add(words::slots(words)?),
-        NodeCommand::ClusterAddSlotsRange => add(words::slot_ranges(words, "addslotsrange")?),
-        NodeCommand::ClusterDelSlotsRange => remove(words::slot_ranges(words, "delslotsrange")?),
-        _ => remove(words::slots(words)?),
-    };
-    make(call, &view, change).await
+/// ADDSLOTS, ADDSLOTSRANGE.
+pub(super) async fn add(call: &Call<'_>, named: Result<Vec<SlotRange>, Refusal>) -> Result<(), Refusal> {
+    let (view, ranges) = (call.handle.view(), named?);
+    make(call, &view, TopologyChange::AddSlots { node: view.me, ranges }).await
+}
+
+/// DELSLOTS, DELSLOTSRANGE.
+pub(super) async fn remove(call: &Call<'_>, named: Result<Vec<SlotRange>, Refusal>) -> Result<(), Refusal> {
+    make(call, &call.handle.view(), TopologyChange::DelSlots { ranges: named? }).await
 }
 
 /// FLUSHSLOTS.
@@ -92,7 +81,7 @@ pub(super) async fn set_slot(call: &Call<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn owner(call: &Call<'_>, slot: Slot) -> Option<nuthatch_proto::ids::NodeId> {
+fn owner(call: &Call<'_>, slot: Slot) -> Option<NodeId> {
     call.handle.topology().owner(slot).map(|shard| shard.primary.node)
 }
 

@@ -44,7 +44,7 @@ pub(super) fn slots(words: Args<'_>) -> Result<Vec<SlotRange>, Refusal> {
 
 /// `start end [start end ...]`.
 pub(super) fn slot_ranges(words: Args<'_>, command: &str) -> Result<Vec<SlotRange>, Refusal> {
-    if words.len() % 2 != 0 {
+    if !words.len().is_multiple_of(2) {
         return Err(format!("ERR wrong number of arguments for 'cluster|{command}' command"));
     }
     let pair = |place| {
