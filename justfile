@@ -22,7 +22,7 @@ docs:
 
 # The benches of parser, store and routing.
 bench *arguments:
-    cargo bench --workspace --benches {{arguments}}
+    cargo bench -p nuthatch-benches --benches {{arguments}}
 
 # Ours beside redis-server on this machine.
 compare *arguments:
