@@ -1,7 +1,8 @@
 //! Rows of the commands on the cluster, with CLUSTER and its subcommands.
 //!
 //! CLUSTER KEYSLOT names a key but has no key specification: it looks at the name alone and is never redirected.
-//! Replication is not built yet; the rows of the commands about replicas say what they answer when it is.
+//! Some commands are there for the sake of the tools that send them: epochs, for example, are not an administrator's to
+//! choose here.
 
 use super::row::{ADMIN, FAST, LOADING, NO_ASYNC_LOADING, NOSCRIPT, STALE, row};
 use super::{Acl, CommandSpec, Group, Handler, NodeCommand};
@@ -58,7 +59,7 @@ const CLUSTER_SUBCOMMANDS: &[CommandSpec] = &[
         .since("3.0.0")
         .cost("O(1)")
         .tips(&["nondeterministic_output"])
-        .about("Raises the cluster's epoch."),
+        .about("Answers with this node's epoch; epochs rise by themselves with every change."),
     node("count-failure-reports", NodeCommand::ClusterCountFailureReports, 3)
         .flags(&[ADMIN, STALE])
         .since("3.0.0")
@@ -160,7 +161,7 @@ const CLUSTER_SUBCOMMANDS: &[CommandSpec] = &[
         .since("3.0.0")
         .cost("O(1)")
         .syntax("node-id")
-        .about("Makes this node a replica of a primary."),
+        .about("Makes this node a replica of a primary; refused until there is replication."),
     node("reset", NodeCommand::ClusterReset, -2)
         .flags(&[ADMIN, NOSCRIPT, STALE])
         .since("3.0.0")
@@ -177,7 +178,7 @@ const CLUSTER_SUBCOMMANDS: &[CommandSpec] = &[
         .since("3.0.0")
         .cost("O(1)")
         .syntax("config-epoch")
-        .about("Sets the epoch of a new node."),
+        .about("Accepts an epoch from tools that form a cluster; epochs are given by the cluster itself."),
     node("setslot", NodeCommand::ClusterSetSlot, -4)
         .flags(&[ADMIN, STALE, NO_ASYNC_LOADING])
         .since("3.0.0")
