@@ -6,6 +6,7 @@
 //! nodes. A decision that can be tested without a socket belongs further in.
 
 mod admin;
+mod allocator;
 mod clock;
 pub mod command_line;
 pub mod config;
@@ -18,4 +19,5 @@ pub mod raft_log;
 pub mod rpc;
 mod telemetry;
 
+pub use allocator::Allocator;
 pub use command_line::run;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// Small allocations from many threads, freed on others: what mimalloc is made for.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: nuthatch_node::Allocator = nuthatch_node::Allocator;
 
 fn main() -> ExitCode {
     nuthatch_node::run(std::env::args_os().skip(1).collect())
