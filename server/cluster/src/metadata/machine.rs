@@ -413,7 +413,11 @@ impl Machine {
         alive.insert(self.id);
         let near = |id: &RaftId| {
             let progress = raft.prs().get(id.0);
-            progress.is_some_and(|p| p.matched + CAUGHT_UP_ENTRIES >= raft.raft_log.committed)
+            // Who has confirmed nothing may not even know yet that it is a member, however short the log is.
+            let has = |p: &raft::Progress| {
+                p.matched > 0 && p.matched + CAUGHT_UP_ENTRIES >= raft.raft_log.committed
+            };
+            progress.is_some_and(has)
         };
         let caught_up = learners.iter().filter(|id| near(id)).copied().collect();
         let group = Group { leader: self.id, voters, learners, nodes, alive, caught_up };

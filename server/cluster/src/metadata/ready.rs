@@ -1,15 +1,19 @@
 //! The machine's outputs: one round from what is to be done to what follows from it.
 //!
 //! A round is the library's `Ready`, in stages that cannot be taken in another order:
-//! 1. [`Machine::ready`]: committed entries are applied in memory; messages that need no disk (a leader's) come out, and
-//!    the batch: new entries with the suffix they replace, hard state, snapshot, and the applied state with its index.
+//! 1. [`Machine::ready`]: messages that need no disk (a leader's) come out, and the batch: new entries with the suffix
+//!    they replace, hard state, a snapshot, and the state as it was applied in the round before, with its index.
 //! 2. The driver makes the batch durable in one transaction.
 //! 3. [`Machine::persisted`] takes the token that came with the batch. Only now the library's view of the disk changes,
-//!    messages that promise something come out, what this made committed is applied, and events come out.
+//!    messages that promise something come out, what is committed is applied, and events come out.
 //!
-//! Applying before persisting is harmless here, because nobody learns of it before stage 3 and the disk gets state and
-//! commit index in the same transaction. State that stage 3 applies goes to disk with the next round; a restart before
-//! that applies it again from the log.
+//! Nothing is applied before it is durable, and the state goes to disk one round after its entries, together with the
+//! commit index that covers it; a restart in between applies them again.
+//!
+//! Members change in stage 3 as well, and after the library has done its part of the round: it counts on this node's
+//! being a member while it takes note of what was persisted. A leader that a change removes, or makes a learner, stops
+//! leading at once, because the library goes on to lead and then misses itself among the members. That happens when a
+//! voter is to be removed and is elected before the change is committed.
 //!
 //! Neighbours: `machine` has the state, `record` the bytes, `log` the view.
 
@@ -17,6 +21,7 @@ use std::sync::Arc;
 
 use nuthatch_proto::ids::LogIndex;
 use nuthatch_proto::rpc::{RaftConfChangeKind, RaftConfChangeSingle, RaftMessage};
+use raft::StateRole;
 use raft::eraftpb::{ConfChangeType, ConfChangeV2, ConfState, Entry, EntryType, Message, Snapshot};
 
 use super::log::Stored;
@@ -44,7 +49,6 @@ pub struct AfterPersist {
     ready: raft::Ready,
     stored: Stored,
     messages: Vec<RaftMessage>,
-    applied_before: u64,
 }
 
 impl std::fmt::Debug for AfterPersist {
@@ -105,33 +109,31 @@ impl Machine {
         let messages = self.to_wire(ready.take_messages());
         let rely_on_disk = ready.take_persisted_messages();
         let rely_on_disk = self.to_wire(rely_on_disk);
-        let applied_before = self.applied;
-        let installed = (!ready.snapshot().is_empty()).then(|| ready.snapshot().clone());
-        if let Some(snapshot) = &installed {
-            self.install(snapshot);
-        }
-        let committed = ready.take_committed_entries();
-        self.apply(committed);
-        for read in ready.take_read_states() {
-            self.reads.confirmed(&read.request_ctx, read.index);
-        }
-        let stored = self.to_store(&ready, installed);
+        let stored = self.to_store(&ready);
         let persist = to_batch(&stored, ready.must_sync());
-        let after = AfterPersist { ready, stored, messages: rely_on_disk, applied_before };
-        Some(Ready { messages, persist, after })
+        Some(Ready { messages, persist, after: AfterPersist { ready, stored, messages: rely_on_disk } })
     }
 
     /// The batch of the round is durable.
     pub fn persisted(&mut self, after: AfterPersist) -> Persisted {
         assert!(self.in_round, "the batch of this machine's round");
         self.in_round = false;
-        let AfterPersist { ready, stored, mut messages, applied_before } = after;
+        let AfterPersist { mut ready, stored, mut messages } = after;
+        let applied_before = self.applied;
+        if let Some(snapshot) = &stored.installed {
+            self.install(snapshot);
+        }
         self.raw.mut_store().stored(stored);
+        for read in ready.take_read_states() {
+            self.reads.confirmed(&read.request_ctx, read.index);
+        }
+        let mut committed = ready.take_committed_entries();
         let mut light = self.raw.advance_append(ready);
         messages.extend(self.to_wire(light.take_messages()));
-        let committed = light.take_committed_entries();
+        committed.extend(light.take_committed_entries());
         self.apply(committed);
         self.raw.advance_apply_to(self.applied);
+        self.step_down_if_removed();
         let answerable = self.reads.answerable(LogIndex(self.applied));
         self.events.extend(answerable.into_iter().map(|(id, index)| Event::ReadReady { id, index }));
         self.settle();
@@ -140,8 +142,9 @@ impl Machine {
     }
 
     /// What this round changes on disk.
-    fn to_store(&self, ready: &raft::Ready, installed: Option<Snapshot>) -> Stored {
+    fn to_store(&self, ready: &raft::Ready) -> Stored {
         let log = self.raw.store();
+        let installed = (!ready.snapshot().is_empty()).then(|| ready.snapshot().clone());
         let newly_applied = self.applied > log.applied.get_metadata().index && installed.is_none();
         let hard_state = self.raw.raft.hard_state();
         Stored {
@@ -223,6 +226,14 @@ impl Machine {
         }
     }
 
+    fn step_down_if_removed(&mut self) {
+        let raft = &mut self.raw.raft;
+        if raft.state == StateRole::Leader && !self.members.voters.contains(&self.id.0) {
+            let term = raft.term;
+            raft.become_follower(term, raft::INVALID_ID);
+        }
+    }
+
     fn to_wire(&self, messages: Vec<Message>) -> Vec<RaftMessage> {
         // What does not fit is never for a peer: the library addresses some messages to itself.
         messages.into_iter().filter_map(|message| wire::message_to_wire(self.group, message).ok()).collect()
@@ -242,14 +253,15 @@ fn sorted(mut members: ConfState) -> ConfState {
     members
 }
 
-/// The topology shows each member's part in the group as the group has it at that index.
+/// The topology shows each member's part in the group as the group has it at that index. New voters come first: a
+/// topology refuses to lose the last one.
 fn with_roles(topology: Topology, index: LogIndex, members: &ConfState) -> Topology {
     let differs = |node: &&crate::topology::Node| node.role != role_of(node.raft_id, members);
-    let changes: Vec<_> = topology
-        .nodes()
-        .filter(differs)
-        .map(|node| TopologyChange::SetRole { node: node.id, role: role_of(node.raft_id, members) })
-        .collect();
+    let mut roles: Vec<_> =
+        topology.nodes().filter(differs).map(|node| (role_of(node.raft_id, members), node.id)).collect();
+    roles.sort_unstable();
+    let changes: Vec<_> =
+        roles.into_iter().map(|(role, node)| TopologyChange::SetRole { node, role }).collect();
     let set = |topology: Topology, change: &TopologyChange| topology.apply(index, change).unwrap_or(topology);
     changes.iter().fold(topology, set)
 }

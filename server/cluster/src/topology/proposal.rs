@@ -2,9 +2,10 @@
 //!
 //! A proposer that hears nothing proposes again under the same id; the entry may then stand in the log twice. The
 //! topology therefore remembers the outcome of each member's last [`OUTCOMES_PER_NODE`] proposals, as long as they are
-//! among the last [`OUTCOME_ENTRIES`] entries of the log, and answers a repetition with the first outcome. A node keeps
-//! fewer than that many in flight. Ids are opaque: a process draws the first at random and counts from there, so that
-//! no two of its lives use the same.
+//! among the last [`OUTCOME_ENTRIES`] entries of the log, and answers a repetition with the first outcome. A process
+//! draws its first number at random and counts from there, so that no two of its lives use the same; and it keeps fewer
+//! than that many in flight, counted from the oldest. So a number that lies that far behind a remembered one was decided
+//! long ago: an entry that comes so late (it waited in a stopped process, or in a network) is refused, not applied again.
 //!
 //! Invariants: outcomes are kept for members and remembered former members only; there are never more than
 //! [`OUTCOME_ENTRIES`], so neither the memory nor what followers are sent grows with the cluster's age or size.
@@ -19,6 +20,9 @@ use super::{Rejected, Topology, TopologyChange};
 pub const OUTCOMES_PER_NODE: usize = 64;
 /// For how many entries of the log an outcome is remembered.
 pub const OUTCOME_ENTRIES: u64 = 4096;
+/// Numbers closer than this belong to the same life of a process: nobody counts so far, and two random first numbers are
+/// farther apart.
+const NUMBERS_PER_LIFE: u64 = 1 << 32;
 /// How many changes one proposal may hold.
 pub const MAX_CHANGES: usize = 1024;
 
@@ -72,10 +76,26 @@ impl Outcomes {
         self.0.get(&id.node)?.iter().find_map(|(seq, outcome)| (*seq == id.seq).then_some(outcome))
     }
 
+    /// Whether the node has gone on so far that this number cannot be in flight any more.
+    fn is_over(&self, id: ProposalId) -> bool {
+        let behind = |(seq, _): &(u64, Outcome)| {
+            (OUTCOMES_PER_NODE as u64..NUMBERS_PER_LIFE).contains(&seq.wrapping_sub(id.seq))
+        };
+        self.0.get(&id.node).is_some_and(|outcomes| outcomes.iter().any(behind))
+    }
+
     fn remember(&mut self, id: ProposalId, outcome: Outcome) {
         let outcomes = self.0.entry(id.node).or_default();
         if outcomes.len() >= OUTCOMES_PER_NODE {
-            outcomes.pop_front();
+            // Those of an earlier life first, then the lowest number: proposals are not applied in the order of their
+            // numbers, and what is forgotten must be what `is_over` refuses.
+            let behind = |seq: u64| id.seq.wrapping_sub(seq);
+            let earlier_life = |seq: u64| behind(seq).min(seq.wrapping_sub(id.seq)) >= NUMBERS_PER_LIFE;
+            let lowest = outcomes.iter().enumerate().max_by_key(|(_, (seq, _))| {
+                (earlier_life(*seq), behind(*seq).wrapping_add(NUMBERS_PER_LIFE))
+            });
+            let place = lowest.map_or(0, |(place, _)| place);
+            outcomes.remove(place);
         }
         let horizon = outcome.index().0.saturating_sub(OUTCOME_ENTRIES);
         outcomes.push_back((id.seq, outcome));
@@ -93,6 +113,10 @@ impl Topology {
     pub fn apply_proposal(&self, index: LogIndex, proposal: &Proposal) -> (Self, Outcome) {
         if let Some(outcome) = self.outcomes.get(proposal.id) {
             return (self.advanced(index), outcome.clone());
+        }
+        if self.outcomes.is_over(proposal.id) {
+            let error = Rejected::Outdated.to_string();
+            return (self.advanced(index), Outcome::Rejected { index, error });
         }
         let (mut next, outcome) = match self.apply_all(index, &proposal.changes) {
             Ok(next) => (next, Outcome::Applied(index)),
@@ -132,6 +156,26 @@ mod tests {
 
     fn nothing(seq: u64) -> Proposal {
         Proposal { id: ProposalId { node: node_id(1), seq }, changes: Vec::new() }
+    }
+
+    #[test]
+    fn a_late_copy_of_a_forgotten_proposal_is_refused_in_whatever_order_the_others_came() {
+        let mut topology = alone();
+        let last = OUTCOMES_PER_NODE as u64 + 20;
+        // Two by two in the wrong order, and across the end of the numbers.
+        let first = u64::MAX - 10;
+        let numbers: Vec<_> = (0..=last).map(|number| first.wrapping_add(number ^ 1)).collect();
+        for (seq, index) in numbers.iter().zip(2..) {
+            topology = topology.apply_proposal(LogIndex(index), &nothing(*seq)).0;
+        }
+        for (seq, index) in numbers.iter().zip(2..) {
+            let first_outcome = Outcome::Applied(LogIndex(index));
+            let refused = Outcome::Rejected { index: LogIndex(500), error: Rejected::Outdated.to_string() };
+            let (_, again) = topology.apply_proposal(LogIndex(500), &nothing(*seq));
+            assert!(again == first_outcome || again == refused, "{seq} was applied again: {again:?}");
+        }
+        let (_, other_life) = topology.apply_proposal(LogIndex(500), &nothing(1 << 60));
+        assert_eq!(other_life, Outcome::Applied(LogIndex(500)));
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub enum Rejected {
     /// A setting's name or value is empty or too long.
     #[error("ERR Invalid cluster setting")]
     InvalidSetting,
+    /// A proposal comes so late that its outcome is forgotten.
+    #[error("ERR The proposal was decided before and is forgotten")]
+    Outdated,
     /// One proposal holds more changes than it may.
     #[error("ERR Too many cluster changes in one transaction (at most {0})")]
     TooManyChanges(usize),

@@ -13,7 +13,7 @@ use prost::Message;
 use super::super::node::{Node, RaftId};
 use super::super::proposal::{OUTCOMES_PER_NODE, Outcome, Outcomes};
 use super::super::shard::Shard;
-use super::super::slots::{NOBODY, ShardIndex, SlotTable};
+use super::super::slots::{NOBODY, ShardIndex, SlotRange, SlotTable};
 use super::super::{MAX_NODES, Topology};
 use super::DecodeError;
 
@@ -37,13 +37,23 @@ impl Topology {
             key: key.clone(),
             value: value.clone(),
         };
+        // One pass over the slots for all shards: this runs at each change.
+        let mut slots = vec![Vec::new(); self.shards.len()];
+        for (range, place) in self.slots.ranges() {
+            slots[usize::from(place)].push(range);
+        }
         rpc::TopologyState {
             group_id: self.group.0.to_vec().into(),
             applied: self.applied.0,
             changed: self.changed.0,
             last_raft_id: self.last_raft_id.0,
             nodes: self.nodes.values().map(node_message).collect(),
-            shards: self.shards.iter().map(|shard| shard_message(self, shard)).collect(),
+            shards: self
+                .shards
+                .iter()
+                .zip(&slots)
+                .map(|(shard, slots)| shard_message(shard, slots))
+                .collect(),
             tombstones: self.tombstones.iter().map(tombstone).collect(),
             outcomes: outcome_messages(&self.outcomes),
             settings: self.settings.iter().map(setting).collect(),
@@ -106,14 +116,14 @@ fn node(message: rpc::TopologyNode) -> Result<Node, DecodeError> {
     if node.address.is_valid() { Ok(node) } else { Err(DecodeError::Impossible("an address")) }
 }
 
-fn shard_message(topology: &Topology, shard: &Shard) -> rpc::TopologyShard {
+fn shard_message(shard: &Shard, slots: &[SlotRange]) -> rpc::TopologyShard {
     rpc::TopologyShard {
         id: shard.id.0.to_vec().into(),
         epoch: shard.epoch.0,
         primary: Some(super::grant_message(shard.primary)),
         replicas: shard.replicas.iter().copied().map(super::grant_message).collect(),
         slot_epoch: shard.slot_epoch.0,
-        slots: super::spans(&topology.ranges_of(shard.id)),
+        slots: super::spans(slots),
     }
 }
 

@@ -1,0 +1,129 @@
+//! The metadata group under faults: fresh seeds with every run, the seeds that once failed by name, and the proof that
+//! the simulator notices what it is there to notice.
+//!
+//! `NUTHATCH_SIM_SEED=1234 cargo test -p nuthatch-cluster-tests --test sim` replays a seed with its trace;
+//! `NUTHATCH_SIM_SEEDS=50000` runs more of them.
+
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use nuthatch_cluster_tests::sim::world::{Options, run};
+use nuthatch_cluster_tests::sim::{Mutation, Report, Violation};
+
+/// How many seeds a test run tries.
+const SEEDS: u64 = 300;
+/// How many seeds a mutation has to be noticed in.
+const MUTATION_SEEDS: u64 = 1_000;
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
+}
+
+/// A panic of the machine is a violation like any other.
+fn try_seed(seed: u64, options: Options) -> Result<Report, Box<Violation>> {
+    let caught = catch_unwind(AssertUnwindSafe(|| run(seed, options)));
+    caught.map_or_else(
+        |panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            let what = format!("panic: {}", text.unwrap_or_default());
+            Err(Box::new(Violation { seed, at_ms: 0, what, trace: Vec::new() }))
+        },
+        |result| result.map_err(Box::new),
+    )
+}
+
+/// Runs a seed, and on failure runs it again with a trace to show.
+fn check(seed: u64) -> Report {
+    try_seed(seed, Options::default()).unwrap_or_else(|_| {
+        let violation = try_seed(seed, Options { trace: true, ..Options::default() });
+        panic!("{}", violation.expect_err("a seed fails again"))
+    })
+}
+
+/// Tests say what they did; the harness shows it when asked.
+#[expect(clippy::print_stdout, reason = "what a run covered is for whoever runs it")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[test]
+fn promises_hold_under_faults() {
+    if let Some(seed) = variable("NUTHATCH_SIM_SEED") {
+        say(&format!("{:?}", check(seed)));
+        return;
+    }
+    let seeds = variable("NUTHATCH_SIM_SEEDS").unwrap_or(SEEDS);
+    let (next, total) = (AtomicU64::new(0), Mutex::new(Report::default()));
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let seed @ 0.. = next.fetch_add(1, Ordering::Relaxed)
+                    && seed < seeds
+                {
+                    let report = check(seed);
+                    let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+                    *total = sum(*total, report);
+                }
+            });
+        }
+    });
+    say(&format!("{seeds} seeds: {:?}", total.lock().unwrap_or_else(PoisonError::into_inner)));
+}
+
+fn sum(a: Report, b: Report) -> Report {
+    Report {
+        steps: a.steps + b.steps,
+        committed: a.committed + b.committed,
+        terms: a.terms + b.terms,
+        answered: a.answered + b.answered,
+        reads: a.reads + b.reads,
+        crashes: a.crashes + b.crashes,
+        snapshots: a.snapshots + b.snapshots,
+        member_changes: a.member_changes + b.member_changes,
+        healed_ms: a.healed_ms.max(b.healed_ms),
+    }
+}
+
+#[test]
+fn a_seed_is_a_run() {
+    let run = |seed| try_seed(seed, Options::default());
+    assert_eq!(run(11), run(11));
+    assert_ne!(run(11), run(12));
+}
+
+/// Some seed must show that the rule is broken.
+fn check_noticed(mutation: Mutation) {
+    let options = Options { mutation: Some(mutation), ..Options::default() };
+    let found = (0..MUTATION_SEEDS).find_map(|seed| try_seed(seed, options).err());
+    let violation = found.unwrap_or_else(|| panic!("{MUTATION_SEEDS} seeds did not notice {mutation:?}"));
+    say(&format!("{mutation:?}: {violation}"));
+}
+
+#[test]
+fn sending_before_persisting_is_noticed() {
+    check_noticed(Mutation::SendBeforePersist);
+}
+
+#[test]
+fn keeping_a_replaced_suffix_is_noticed() {
+    check_noticed(Mutation::KeepSuffix);
+}
+
+#[test]
+fn a_new_id_for_the_same_request_is_noticed() {
+    check_noticed(Mutation::FreshProposalIds);
+}
+
+#[test]
+fn a_wiped_voter_under_its_old_number_is_noticed() {
+    check_noticed(Mutation::KeepRaftId);
+}
+
+#[test]
+fn reads_without_a_majority_are_noticed() {
+    check_noticed(Mutation::UnconfirmedReads);
+}
