@@ -23,6 +23,8 @@ mod string_set;
 use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
+#[cfg(test)]
+pub(crate) use args::parse_integer;
 pub use error::CommandError;
 pub(crate) use places::places;
 

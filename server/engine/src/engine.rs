@@ -277,3 +277,95 @@ fn flush_locked(cx: &mut Context<'_>, place: Place, mut slot: Guard<'_>) -> usiz
     }
     count
 }
+
+#[cfg(test)]
+mod tests {
+    use nuthatch_proto::resp::Protocol;
+    use nuthatch_proto::resp::args::OwnedArgs;
+
+    use super::*;
+    use crate::testing::{Bench, printed};
+    use crate::{NoEffects, Rng, Stats};
+
+    #[test]
+    fn a_shut_gate_refuses_in_every_database_until_it_opens() {
+        let mut bench = Bench::new();
+        bench.check("MSET a 1 b 2", "+OK");
+        let slot = Slot::of_key(b"a");
+        bench.engine.set_gate(slot, Gate::Shut);
+        let refused = format!("-{}", Refused { slot });
+        for command in ["GET a", "SET a 2", "MGET b a", "RENAME b a"] {
+            bench.check(command, &refused);
+        }
+        bench.check_all(&[("GET b", "2"), ("DBSIZE", ":1"), ("KEYS *", "[b]"), ("FLUSHDB", "+OK")]);
+        // A database that comes into being later has the gate shut too.
+        bench.db = 9;
+        bench.check("GET a", &refused);
+        bench.engine.set_gate(slot, Gate::Open);
+        bench.check("GET a", "nil");
+        bench.db = 0;
+        bench.check("GET a", "1");
+    }
+
+    #[test]
+    fn a_slot_can_be_counted_listed_and_flushed() {
+        let mut bench = Bench::new();
+        bench.check("MSET {t}a 1 {t}b 2 other 3", "+OK");
+        let slot = Slot::of_key(b"t");
+        assert_eq!(bench.engine.count_keys_in_slot(0, slot), 2);
+        assert_eq!(bench.engine.keys_in_slot(0, slot, 1).len(), 1);
+        assert_eq!(bench.engine.keys_in_slot(0, slot, 9).len(), 2);
+        bench.effects();
+        assert_eq!(bench.flush_slot(slot), 2);
+        assert_eq!((bench.flush_slot(slot), bench.effects()), (0, vec!["flush".to_owned()]));
+        bench.check("DBSIZE", ":1");
+    }
+
+    #[test]
+    fn a_database_in_numbers() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.engine.database_stats(0, Timestamp(0)), DatabaseStats::default());
+        bench.check_all(&[("MSET a 1 b 2 c 3", "+OK"), ("PEXPIRE a 1000", ":1"), ("PEXPIRE b 3000", ":1")]);
+        let now = Timestamp(bench.now);
+        assert_eq!(bench.engine.database_stats(0, now), DatabaseStats { keys: 3, expires: 2, avg_ttl: 2000 });
+    }
+
+    fn run(engine: &Engine, command: DataCommand, words: &[String]) -> String {
+        let args: OwnedArgs = words.iter().collect();
+        let (mut stats, mut rng, mut out) = (Stats::default(), Rng::new(1), Vec::new());
+        let mut cx = Context { now: Timestamp(1), effects: &NoEffects, stats: &mut stats, rng: &mut rng };
+        let slot = Slot::of_key(words[1].as_bytes());
+        let mut reply = ReplyWriter::new(&mut out, Protocol::Resp2);
+        engine.execute(&mut cx, 0, command, args.as_args(), slot, &mut reply).expect("gates are open");
+        printed(&out)
+    }
+
+    #[test]
+    fn commands_on_many_slots_neither_deadlock_nor_mix() {
+        let engine = Engine::new(EngineOptions { databases: 1, hash_seed: 5 });
+        let keys: Vec<String> = (0..8).map(|n| format!("key:{n}")).collect();
+        let rounds = &|seed: u64| {
+            let mut rng = Rng::new(seed);
+            for round in 0..2000 {
+                // The same keys in another order each time.
+                let first = rng.below(keys.len());
+                let order: Vec<String> =
+                    (0..keys.len()).map(|n| keys[(first + n) % keys.len()].clone()).collect();
+                let mut set = vec!["MSET".to_owned()];
+                set.extend(order.iter().flat_map(|key| [key.clone(), format!("{seed}-{round}")]));
+                assert_eq!(run(&engine, DataCommand::MSet, &set), "+OK");
+                let mut get = vec!["MGET".to_owned()];
+                get.extend(order);
+                let reply = run(&engine, DataCommand::MGet, &get);
+                let mut values = reply[1..reply.len() - 1].split(' ');
+                let value = values.next().expect("a value");
+                assert!(values.all(|other| other == value), "{reply}");
+            }
+        };
+        std::thread::scope(|threads| {
+            for seed in 1..=3 {
+                threads.spawn(move || rounds(seed));
+            }
+        });
+    }
+}

@@ -107,6 +107,17 @@ impl Bench {
         out
     }
 
+    /// Removes the keys of a slot; how many there were.
+    pub(crate) fn flush_slot(&mut self, slot: Slot) -> usize {
+        let mut cx = Context {
+            now: Timestamp(self.now),
+            effects: &self.effects,
+            stats: &mut self.stats,
+            rng: &mut self.rng,
+        };
+        self.engine.flush_slot(&mut cx, self.db, slot)
+    }
+
     /// Runs a command and compares its reply.
     #[track_caller]
     pub(crate) fn check(&mut self, command: &str, reply: &str) {
@@ -257,12 +268,139 @@ fn data_command(name: &str) -> Option<DataCommand> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn a_string_is_stored_and_read() {
-        let mut bench = Bench::new();
-        bench.check_all(&[("SET a 1", "+OK"), ("GET a", "1"), ("GET b", "nil")]);
-        assert_eq!(bench.effects(), ["set a 1"]);
+    /// What the engine should hold: a string and perhaps a deadline per key.
+    type Model = BTreeMap<String, (String, Option<u64>)>;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Set(u8, String),
+        SetEx(u8, String, u16),
+        Append(u8, String),
+        Incr(u8),
+        Del(u8, u8),
+        Expire(u8, u16),
+        Persist(u8),
+        Rename(u8, u8),
+        Copy(u8, u8),
+        Wait(u16),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let key = || 0..12u8;
+        let value = || "[0-9]{1,3}|[a-z]{0,90}";
+        prop_oneof![
+            (key(), value()).prop_map(|(k, v)| Step::Set(k, v)),
+            (key(), value(), 1..500u16).prop_map(|(k, v, t)| Step::SetEx(k, v, t)),
+            (key(), value()).prop_map(|(k, v)| Step::Append(k, v)),
+            key().prop_map(Step::Incr),
+            (key(), key()).prop_map(|(a, b)| Step::Del(a, b)),
+            (key(), 0..500u16).prop_map(|(k, t)| Step::Expire(k, t)),
+            key().prop_map(Step::Persist),
+            (key(), key()).prop_map(|(a, b)| Step::Rename(a, b)),
+            (key(), key()).prop_map(|(a, b)| Step::Copy(a, b)),
+            (0..300u16).prop_map(Step::Wait),
+        ]
+    }
+
+    fn key(number: u8) -> String {
+        format!("key:{number}")
+    }
+
+    /// The command of a step, and what it does to the model.
+    fn apply(step: &Step, model: &mut Model, now: &mut u64) -> Vec<String> {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        match step {
+            Step::Set(k, v) => {
+                model.insert(key(*k), (v.clone(), None));
+                words(&["SET", &key(*k), v])
+            }
+            Step::SetEx(k, v, t) => {
+                model.insert(key(*k), (v.clone(), Some(*now + u64::from(*t))));
+                words(&["SET", &key(*k), v, "PX", &t.to_string()])
+            }
+            Step::Append(k, v) => {
+                model.entry(key(*k)).or_default().0.push_str(v);
+                words(&["APPEND", &key(*k), v])
+            }
+            Step::Incr(k) => {
+                let (value, _) = model.entry(key(*k)).or_insert_with(|| ("0".to_owned(), None));
+                if let Some(number) = crate::command::parse_integer(value.as_bytes()) {
+                    *value = (number + 1).to_string();
+                }
+                words(&["INCR", &key(*k)])
+            }
+            Step::Del(a, b) => {
+                model.remove(&key(*a));
+                model.remove(&key(*b));
+                words(&["DEL", &key(*a), &key(*b)])
+            }
+            Step::Expire(k, t) => {
+                if *t == 0 {
+                    model.remove(&key(*k));
+                } else if let Some((_, deadline)) = model.get_mut(&key(*k)) {
+                    *deadline = Some(*now + u64::from(*t));
+                }
+                words(&["PEXPIRE", &key(*k), &t.to_string()])
+            }
+            Step::Persist(k) => {
+                if let Some((_, deadline)) = model.get_mut(&key(*k)) {
+                    *deadline = None;
+                }
+                words(&["PERSIST", &key(*k)])
+            }
+            Step::Rename(a, b) => {
+                if let Some(value) = model.remove(&key(*a)) {
+                    model.insert(key(*b), value);
+                }
+                words(&["RENAME", &key(*a), &key(*b)])
+            }
+            Step::Copy(a, b) => {
+                if let Some(value) = model.get(&key(*a)).cloned() {
+                    model.entry(key(*b)).or_insert(value);
+                }
+                words(&["COPY", &key(*a), &key(*b)])
+            }
+            Step::Wait(t) => {
+                *now += u64::from(*t);
+                words(&["RANDOMKEY"])
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_engine_behaves_like_a_map(steps in proptest::collection::vec(step(), 1..60)) {
+            let mut bench = Bench::new();
+            let mut model = Model::new();
+            for (number, step) in steps.iter().enumerate() {
+                let mut now = bench.now;
+                let words = apply(step, &mut model, &mut now);
+                bench.run_words(&words);
+                bench.now = now;
+                model.retain(|_, (_, deadline)| deadline.is_none_or(|deadline| deadline > now));
+                if number % 3 == 0 {
+                    bench.expire(2);
+                }
+            }
+            for number in 0..12 {
+                let expected = model.get(&key(number));
+                let value = expected.map_or("nil", |(value, _)| value);
+                prop_assert_eq!(bench.run_words(&["GET", &key(number)]), value);
+                let deadline = expected.and_then(|(_, deadline)| *deadline);
+                let ttl = match (expected, deadline) {
+                    (None, _) => ":-2".to_owned(),
+                    (Some(_), None) => ":-1".to_owned(),
+                    (Some(_), Some(deadline)) => format!(":{}", deadline - bench.now),
+                };
+                prop_assert_eq!(bench.run_words(&["PTTL", &key(number)]), ttl);
+            }
+            prop_assert_eq!(bench.run_words(&["DBSIZE"]), format!(":{}", model.len()));
+        }
     }
 }
