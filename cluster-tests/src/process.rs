@@ -98,6 +98,16 @@ impl Server {
         eventually("the server answers PING", || self.try_command(&["PING"]).is_ok());
     }
 
+    /// Gives it another port for its next start.
+    pub fn move_to_another_port(&mut self) {
+        self.port = free_port();
+    }
+
+    /// The options for its next start.
+    pub fn set_options(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|option| (*option).to_owned()).collect();
+    }
+
     /// Kills it, as `kill -9` does.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

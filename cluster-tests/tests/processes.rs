@@ -82,6 +82,55 @@ fn all_nodes_come_back_after_all_were_killed() {
 }
 
 #[test]
+fn a_slot_is_given_away_only_when_it_is_empty() {
+    let nodes = cluster_of_three();
+    // Node 0 has slot 866, that of `hello`.
+    let to = nodes[1].command("CLUSTER MYID");
+    let give = format!("CLUSTER SETSLOT 866 NODE {to}");
+    nodes[0].ok("SET hello 1");
+    let refused = nodes[0].command(&give);
+    assert!(refused.starts_with("ERR Can't assign hashslot 866"), "{refused}");
+    nodes[0].ok("SET hello 2");
+    assert!(
+        nodes[1].command(&give).contains("is served by node"),
+        "only the owner knows whether there are keys"
+    );
+    assert_eq!(nodes[0].command("DEL hello"), "1");
+    nodes[0].ok(&give);
+    assert_eq!(nodes[0].command("SET hello 3"), format!("MOVED 866 127.0.0.1:{}", nodes[1].port));
+    eventually("the new owner serves it", || nodes[1].command("SET hello 4") == "OK");
+    nodes[1].ok(&give);
+}
+
+#[test]
+fn a_cluster_comes_back_under_other_ports() {
+    let mut nodes = cluster_of_three();
+    let slots = |node: &Server| {
+        let mut slots: Vec<_> = node
+            .signature()
+            .iter()
+            .map(|line| line.split(' ').nth(2).unwrap_or_default().to_owned())
+            .collect();
+        slots.sort();
+        slots
+    };
+    let before = slots(&nodes[0]);
+    nodes.iter_mut().for_each(Server::kill);
+    nodes.iter_mut().for_each(Server::move_to_another_port);
+    let seeds: Vec<_> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+    for node in &mut nodes {
+        node.set_options(&["--join", &seeds.join(",")]);
+        node.restart();
+    }
+    eventually("every node says that the cluster is well", || nodes.iter().all(is_ok));
+    let after = agreement(&nodes, 3);
+    assert_eq!(slots(&nodes[0]), before);
+    for node in &nodes {
+        assert!(after.iter().any(|line| line.contains(&format!(":{}@", node.port))), "{after:?}");
+    }
+}
+
+#[test]
 fn two_processes_do_not_share_a_directory() {
     let node = Server::start(SERVER, &[]);
     let (status, said) = node.start_another_here();

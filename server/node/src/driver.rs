@@ -54,6 +54,9 @@ use shared::{Announce, EVENTS_MAX, Event, Shared, Surroundings};
 /// The cluster port is so far above the port for clients, unless configured.
 pub const CLUSTER_PORT_OFFSET: u16 = 10_000;
 
+/// The address of a node that does not know another of its own yet.
+const LOOPBACK: &str = "127.0.0.1";
+
 /// What the control plane needs to start.
 pub struct ControlOptions {
     /// Where the metadata file is kept. Must exist.
@@ -92,6 +95,9 @@ pub enum ControlError {
     /// A seed's address.
     #[error("join: '{0}' is no address: write host:port, the port being the one for clients")]
     Seed(String),
+    /// What others are to be told.
+    #[error("cluster-announce-ip, -hostname, -port or -bus-port: '{0}' cannot be shown to clients")]
+    Announce(String),
     /// The secret.
     #[error(transparent)]
     Secret(#[from] InvalidSecret),
@@ -127,6 +133,10 @@ pub fn start(options: ControlOptions) -> Result<Control, ControlError> {
         bus_port: options.cluster_port,
         hostname: options.announce_hostname.clone(),
     };
+    let announced = announce.address(|| LOOPBACK.to_owned());
+    if !announced.is_valid() {
+        return Err(ControlError::Announce(format!("{announced} {}", announced.hostname)));
+    }
     let process = identity::process_id()?;
     let log = RaftLog::open(&options.directory)?;
     let stored = load_or_found(&log, process, &announce)?;
@@ -175,7 +185,7 @@ fn load_or_found(log: &RaftLog, process: ProcessId, announce: &Announce) -> Resu
         storage: identity::storage_id()?,
         shard: identity::shard_id()?,
     };
-    log.found(&identity, process, identity::group_id()?, announce.address(|| "127.0.0.1".to_owned()))?;
+    log.found(&identity, process, identity::group_id()?, announce.address(|| LOOPBACK.to_owned()))?;
     Ok(log.load()?.ok_or_else(|| log.damaged("it is empty after it was written"))?)
 }
 
@@ -225,7 +235,7 @@ fn converse(
         shared.resume_join(target);
     }
     if !seeds.is_empty() {
-        runtime.spawn(seeds::join_any(Arc::clone(shared), seeds));
+        runtime.spawn(seeds::use_seeds(Arc::clone(shared), seeds));
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Node to node: tonic in and out, on the cluster port.
 //!
-//! [`service`] turns what arrives into events for the drivers, [`peers`] keeps the connections to the other nodes,
+//! [`incoming`] accepts, [`service`] turns what arrives into events for the drivers, [`peers`] keeps the connections to the other nodes,
 //! [`outbox`] the bounded queues of Raft messages, [`secret`] what keeps strangers out. Nothing here decides anything
 //! about the cluster; and whatever a peer sends is bounded in size, in number and in time.
 
+mod incoming;
 pub(crate) mod outbox;
 pub(crate) mod peers;
 pub mod secret;

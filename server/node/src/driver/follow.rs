@@ -80,7 +80,7 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
             return;
         }
         let view = Arc::clone(&views.borrow());
-        let Some(source) = source(&view, turn) else {
+        let Some(source) = source(&shared, &view, turn) else {
             let _ = timeout(LEADERLESS_MAX, views.changed()).await;
             continue;
         };
@@ -117,12 +117,12 @@ async fn must_follow(views: &mut watch::Receiver<Arc<View>>) -> bool {
 }
 
 /// Whom to follow at this turn: the voters, one after the other; each follower begins with another.
-fn source(view: &View, turn: usize) -> Option<PeerAddress> {
+fn source(shared: &Shared, view: &View, turn: usize) -> Option<PeerAddress> {
     let voters = view.topology.nodes_in_role(Role::Voter).filter(|node| node.id != view.me);
     let count = voters.clone().count();
     let offset = usize::from(view.me.0[0]);
     let chosen = voters.clone().nth((turn + offset).checked_rem(count)?)?;
-    Some(PeerAddress::from(&chosen.address))
+    Some(shared.address_of(chosen))
 }
 
 async fn begin(

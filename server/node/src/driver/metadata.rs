@@ -147,7 +147,6 @@ impl Driver {
                     if let Err(error) = self.machine.step(message) {
                         tracing::debug!("dropped: {}", chain(&error));
                     }
-                    self.rounds()?;
                 }
             }
             Event::Unreachable(member) => self.machine.report_unreachable(member),

@@ -20,7 +20,6 @@ use tokio::time::sleep;
 
 use super::shared::{Event, Shared};
 use crate::clock;
-use crate::rpc::peers::PeerAddress;
 
 /// How long to wait between two turns.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -133,7 +132,7 @@ pub(crate) async fn look(shared: Arc<Shared>) {
 async fn ask(shared: Arc<Shared>, node: Node) {
     let group = shared.view().topology.group();
     shared.presence.ask(node.id, clock::now());
-    let answer = shared.probe(&PeerAddress::from(&node.address)).await;
+    let answer = shared.probe(&shared.address_of(&node)).await;
     let answered =
         answer.is_ok_and(|answer| answer.node_id[..] == node.id.0 && answer.group_id[..] == group.0);
     shared.presence.answer(node.id, clock::now(), answered);

@@ -188,7 +188,7 @@ impl Shared {
             let outcome = self.ask(|answer| Event::Propose(group, proposal.clone(), answer)).await??;
             return Ok(outcome);
         }
-        let address = whom_to_ask(view, attempt).ok_or(Unanswered::NoLeader)?;
+        let address = self.whom_to_ask(view, attempt).ok_or(Unanswered::NoLeader)?;
         let request = ProposeRequest {
             group_id: group.0.to_vec().into(),
             proposal: proposal.encode().into(),
@@ -206,16 +206,16 @@ impl Shared {
             None => Err(Unanswered::Peer("an empty answer".to_owned())),
         }
     }
-}
 
-/// The leader; or, for a node that hears no leader, each voter in turn.
-fn whom_to_ask(view: &View, attempt: usize) -> Option<PeerAddress> {
-    if let Some(leader) = view.leader_address() {
-        return Some(leader.into());
+    /// The leader; or, for a node that hears no leader, each voter in turn.
+    fn whom_to_ask(&self, view: &View, attempt: usize) -> Option<PeerAddress> {
+        if let Some(leader) = view.other_leader() {
+            return Some(self.address_of(leader));
+        }
+        let voters = view.topology.nodes_in_role(Role::Voter).filter(|node| node.id != view.me);
+        let count = voters.clone().count().max(1);
+        voters.map(|node| self.address_of(node)).nth(attempt % count)
     }
-    let voters = view.topology.nodes_in_role(Role::Voter).filter(|node| node.id != view.me);
-    let count = voters.clone().count().max(1);
-    voters.map(|node| PeerAddress::from(&node.address)).nth(attempt % count)
 }
 
 fn verdict(outcome: Outcome) -> Result<LogIndex, ProposeError> {

@@ -47,7 +47,7 @@ pub(crate) async fn register(shared: Arc<Shared>) {
 /// the leader. `None`: the group does not know the node at all.
 fn address(shared: &Shared, view: &View) -> Option<Address> {
     let known = &view.topology.node(view.me)?.address.host;
-    let leader = || view.leader_address().and_then(|address| address.host.parse().ok());
+    let leader = || view.other_leader().and_then(|leader| leader.address.host.parse().ok());
     let found = || if is_local(known) { known.clone() } else { shared.own_address(leader()).host };
     Some(shared.announce.address(found))
 }

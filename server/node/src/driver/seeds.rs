@@ -4,12 +4,16 @@
 //! that is not looking for a cluster itself is joined at once; among those that are looking, each joins the one with
 //! the smallest id, which stays. So the same list of seeds can be given to all nodes.
 //!
+//! A node that is a member already, and hears no leader, asks the seeds for members whose addresses have changed: after a
+//! restart of the whole cluster under new addresses nobody else could tell.
+//!
 //! Seeds that do not answer may be the very ones that already form a cluster, so before two looking nodes found one
 //! they wait for all seeds, up to [`PATIENCE`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use nuthatch_cluster::routing::MetadataContact;
 use nuthatch_proto::ids::NodeId;
 use nuthatch_proto::rpc::ProbeResponse;
 use tokio::time::{Instant, sleep};
@@ -32,14 +36,37 @@ enum Advice<'a> {
     Wait,
 }
 
+/// How long to wait before a member without a leader asks the seeds again.
+const MEMBER_PAUSE: Duration = Duration::from_secs(1);
+
+/// Makes use of the seeds for as long as the process lives.
+pub(crate) async fn use_seeds(shared: Arc<Shared>, seeds: Vec<PeerAddress>) {
+    // A node that leaves its cluster later shall stay alone: it joins by itself at the start only.
+    join_any(&shared, &seeds).await;
+    let mut views = shared.subscribe();
+    while views.wait_for(|view| !view.is_alone() && !view.applies_log()).await.is_ok() {
+        let hears = shared.contact(&shared.view()) == MetadataContact::Valid;
+        let answers = if hears { Vec::new() } else { ask_all(&shared, &seeds).await };
+        for (address, answer) in answers {
+            let view = shared.view();
+            let is_member = answer.group_id[..] == view.topology.group().0;
+            let member = view.topology.nodes().find(|node| node.id.0 == answer.node_id[..]);
+            if let Some(member) = member.filter(|node| is_member && node.id != view.me) {
+                shared.note_address(member.raft_id, address);
+            }
+        }
+        sleep(MEMBER_PAUSE).await;
+    }
+}
+
 /// Looks for a cluster among the seeds until this node is a member of one.
-pub(crate) async fn join_any(shared: Arc<Shared>, seeds: Vec<PeerAddress>) {
+async fn join_any(shared: &Arc<Shared>, seeds: &[PeerAddress]) {
     shared.set_will_join(true);
     let begun = Instant::now();
     let mut logged = false;
     while shared.view().is_alone() {
         if !shared.view().joining {
-            let answers = ask_all(&shared, &seeds).await;
+            let answers = ask_all(shared, seeds).await;
             if answers.is_empty() && !logged {
                 tracing::warn!("no seed answers yet; the node goes on trying");
                 logged = true;

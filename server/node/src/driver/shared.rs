@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use nuthatch_cluster::routing::{MetadataContact, Standing};
 use nuthatch_cluster::topology::{
-    Address, GroupId, Joiner, Outcome, ProcessId, Proposal, ProposalId, RaftId, Role, StorageId, Topology,
+    Address, GroupId, Joiner, Node, Outcome, ProcessId, Proposal, ProposalId, RaftId, Role, StorageId,
+    Topology,
 };
 use nuthatch_proto::ids::NodeId;
 use nuthatch_proto::rpc::{NodeAddress, RaftMessage};
@@ -101,12 +102,9 @@ impl View {
         self.topology.node(self.me).is_none_or(|node| node.role == Role::Watcher)
     }
 
-    /// The address of the leader, when it is another node.
-    pub(crate) fn leader_address(&self) -> Option<&Address> {
-        self.topology
-            .node_by_raft_id(self.leader?)
-            .filter(|node| node.id != self.me)
-            .map(|node| &node.address)
+    /// The leader, when it is another node.
+    pub(crate) fn other_leader(&self) -> Option<&Node> {
+        self.topology.node_by_raft_id(self.leader?).filter(|node| node.id != self.me)
     }
 }
 
@@ -330,8 +328,14 @@ impl Shared {
         self.raft_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// Where a member is reached: as it said itself, or as the topology has it.
+    pub(crate) fn address_of(&self, member: &Node) -> PeerAddress {
+        let said = self.hints.lock().get(&member.raft_id).cloned();
+        said.unwrap_or_else(|| PeerAddress::from(&member.address))
+    }
+
     /// Remembers where a member says it is reached, unless the topology says the same.
-    fn note_address(&self, member: RaftId, address: PeerAddress) {
+    pub(crate) fn note_address(&self, member: RaftId, address: PeerAddress) {
         let view = self.view();
         let known = view.topology.node_by_raft_id(member).map(|node| PeerAddress::from(&node.address));
         let mut hints = self.hints.lock();
@@ -372,8 +376,10 @@ fn local_address_towards(peer: IpAddr) -> Option<IpAddr> {
 
 impl Reports for Shared {
     fn address(&self, receiver: RaftId) -> Option<PeerAddress> {
-        let hint = self.hints.lock().get(&receiver).cloned();
-        hint.or_else(|| Some(PeerAddress::from(&self.view().topology.node_by_raft_id(receiver)?.address)))
+        match self.view().topology.node_by_raft_id(receiver) {
+            Some(member) => Some(self.address_of(member)),
+            None => self.hints.lock().get(&receiver).cloned(),
+        }
     }
 
     fn sender(&self) -> NodeAddress {

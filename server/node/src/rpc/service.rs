@@ -4,8 +4,8 @@
 //! form only: an id of the wrong length or bytes that are no topology end the call with `invalid argument`, another
 //! group's with `failed precondition`.
 //!
-//! Invariants: a message is at most [`MESSAGE_MAX`] long; a connection has a bounded number of calls under way; every
-//! call but Watch ends within [`CALL_DEADLINE`]; a Watch ends when this node has had no leader for a while, so that a
+//! Invariants: a message is at most [`MESSAGE_MAX`] long; connections are bounded in number, and so are the calls
+//! under way on each; every call but Watch ends within [`CALL_DEADLINE`]; a Watch ends when this node has had no leader for a while, so that a
 //! follower does not stay with a node that is cut off itself.
 //!
 //! Neighbours: `driver` answers, `secret` stands before.
@@ -21,13 +21,13 @@ use nuthatch_proto::rpc::{
     propose_response,
 };
 use tokio::net::TcpListener;
-use tokio_stream::StreamExt;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic::transport::server::TcpConnectInfo;
 use tonic::{Request, Response, Status};
 
+use super::incoming;
 use super::peers::{MESSAGE_MAX, PeerAddress};
 use super::secret::{Demand, Secret};
 use crate::driver::follow;
@@ -48,21 +48,15 @@ const HOPS_MAX: u32 = 2;
 
 /// Serves on these sockets until the process ends.
 pub(crate) async fn serve(sockets: Vec<TcpListener>, secret: Secret, shared: Arc<Shared>) {
-    let mut incoming = tokio_stream::StreamMap::new();
-    for (place, socket) in sockets.into_iter().enumerate() {
-        incoming.insert(place, TcpListenerStream::new(socket));
-    }
     let service = ClusterServer::new(Service { shared })
         .max_decoding_message_size(MESSAGE_MAX)
         .max_encoding_message_size(MESSAGE_MAX);
     let server = Server::builder()
-        .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(5)))
         .http2_keepalive_timeout(Some(Duration::from_secs(5)))
         .max_concurrent_streams(CALLS_PER_CONNECTION)
         .add_service(InterceptedService::new(service, Demand::new(secret)));
-    let connections = incoming.map(|(_, connection)| connection);
-    if let Err(error) = server.serve_with_incoming(connections).await {
+    if let Err(error) = server.serve_with_incoming(incoming::accept(sockets)).await {
         tracing::error!("the cluster port is served no more: {error}");
     }
 }
