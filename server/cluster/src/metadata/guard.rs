@@ -146,3 +146,115 @@ fn check_response(node: &RawNode<Log>, message: &Message) -> Result<(), Implausi
         false => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{PersistBatch, Restored};
+    use super::super::{Machine, MetadataConfig};
+    use super::*;
+    use crate::topology::arbitrary::joiner;
+
+    const GROUP: GroupId = GroupId([9; 16]);
+
+    /// The founder of a group of one: it leads, and has its snapshot and the first entry of its term.
+    fn founder() -> Machine {
+        let batch = PersistBatch::found(GROUP, joiner(1, Vec::new()));
+        let value = |key| batch.values.iter().find(|(k, _)| *k == key)?.1.clone();
+        let restored = Restored::read(value, []).expect("just made").expect("not blank");
+        let mut machine = Machine::new(restored, MetadataConfig::with_seed(1)).expect("whole");
+        while let Some(ready) = machine.ready() {
+            let _ = machine.persisted(ready.after);
+        }
+        machine
+    }
+
+    fn message(kind: MessageType, change: impl FnOnce(&mut Message)) -> Message {
+        let mut message = Message { to: 1, from: 2, term: 9, index: 2, log_term: 2, ..Message::default() };
+        message.set_msg_type(kind);
+        change(&mut message);
+        message
+    }
+
+    fn check_message(
+        kind: MessageType,
+        change: impl FnOnce(&mut Message),
+        expected: Result<(), Implausible>,
+    ) {
+        let machine = founder();
+        assert_eq!(check(&machine.raw, GROUP, &message(kind, change)), expected, "{kind:?}");
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_are_refused() {
+        let refused = Err(Implausible::Number);
+        check_message(MessageType::MsgHeartbeat, |_| (), Ok(()));
+        check_message(MessageType::MsgHeartbeat, |m| m.term = 0, refused);
+        check_message(MessageType::MsgHeartbeat, |m| m.term = u64::MAX, refused);
+        check_message(MessageType::MsgHeartbeat, |m| m.from = 1, refused);
+        check_message(MessageType::MsgHeartbeat, |m| m.from = 0, refused);
+        check_message(MessageType::MsgRequestVote, |m| m.index = u64::MAX, refused);
+        check_message(MessageType::MsgAppendResponse, |m| m.reject_hint = u64::MAX, refused);
+    }
+
+    #[test]
+    fn entries_follow_each_other() {
+        let entry = |index, term| Entry { index, term, ..Entry::default() };
+        let append = |entries: &[Entry], expected| {
+            check_message(MessageType::MsgAppend, |m| m.entries = entries.to_vec().into(), expected);
+        };
+        let refused = Err(Implausible::Entries);
+        append(&[], Ok(()));
+        append(&[entry(3, 2), entry(4, 9)], Ok(()));
+        append(&[entry(4, 2)], refused);
+        append(&[entry(3, 2), entry(3, 2)], refused);
+        append(&[entry(3, 3), entry(4, 2)], refused);
+        append(&[entry(3, 10)], refused);
+        check_message(MessageType::MsgAppend, |m| (m.index, m.log_term) = (0, 0), refused);
+    }
+
+    #[test]
+    fn a_commit_that_this_node_cannot_make_is_refused_unless_it_is_stale() {
+        check_message(MessageType::MsgHeartbeat, |m| m.commit = 2, Ok(()));
+        check_message(MessageType::MsgHeartbeat, |m| m.commit = 3, Err(Implausible::Commit));
+        check_message(MessageType::MsgHeartbeat, |m| (m.commit, m.term) = (3, 1), Ok(()));
+    }
+
+    #[test]
+    fn parts_of_another_kind_are_refused() {
+        let refused = Err(Implausible::Shape);
+        check_message(MessageType::MsgHeartbeat, |m| m.mut_entries().push(Entry::default()), refused);
+        check_message(MessageType::MsgSnapshot, |_| (), refused);
+        check_message(MessageType::MsgAppend, |m| m.set_snapshot(Snapshot::default()), refused);
+        check_message(MessageType::MsgAppendResponse, |m| m.request_snapshot = 1, refused);
+        check_message(MessageType::MsgRequestVote, |m| m.priority = 1, refused);
+        check_message(MessageType::MsgHeartbeat, |m| m.context = vec![0; CONTEXT_MAX + 1].into(), refused);
+    }
+
+    #[test]
+    fn a_snapshot_is_of_this_group_and_of_its_own_index() {
+        let with = |change: fn(&mut Snapshot), expected| {
+            let topology = Topology::singleton(GROUP, LogIndex(7), joiner(1, Vec::new()));
+            let mut snapshot = Snapshot::default();
+            snapshot.set_data(topology.encode().into());
+            (snapshot.mut_metadata().index, snapshot.mut_metadata().term) = (7, 3);
+            snapshot.mut_metadata().set_conf_state(ConfState::from((vec![2], vec![1])));
+            change(&mut snapshot);
+            check_message(MessageType::MsgSnapshot, |m| m.set_snapshot(snapshot), expected);
+        };
+        let refused = Err(Implausible::Snapshot);
+        with(|_| (), Ok(()));
+        with(|s| s.mut_metadata().index = 8, refused);
+        with(|s| s.mut_metadata().term = 10, refused);
+        with(|s| s.set_data(vec![0xff].into()), refused);
+        with(|s| s.mut_metadata().mut_conf_state().voters.clear(), refused);
+        with(|s| s.mut_metadata().mut_conf_state().learners = vec![2], refused);
+        with(|s| s.mut_metadata().mut_conf_state().voters_outgoing = vec![3], refused);
+        with(
+            |s| {
+                let other = Topology::singleton(GroupId([1; 16]), LogIndex(7), joiner(1, Vec::new()));
+                s.set_data(other.encode().into());
+            },
+            refused,
+        );
+    }
+}

@@ -477,3 +477,6 @@ fn library_config(id: RaftId, applied: u64) -> Config {
         priority: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

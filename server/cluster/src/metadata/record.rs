@@ -285,3 +285,109 @@ fn decode_entry(index: u64, bytes: &[u8]) -> Result<Entry, RecoverError> {
         Ok(_) | Err(_) => Err(damaged),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::topology::arbitrary::joiner;
+
+    /// A disk's two maps.
+    #[derive(Default, Clone)]
+    struct Records {
+        entries: BTreeMap<u64, Vec<u8>>,
+        values: BTreeMap<ValueKey, Vec<u8>>,
+    }
+
+    impl Records {
+        fn founded() -> Self {
+            let mut records = Self::default();
+            let batch = PersistBatch::found(GroupId([9; 16]), joiner(1, Vec::new()));
+            records.values.extend(batch.values.into_iter().filter_map(|(key, value)| Some((key, value?))));
+            records
+        }
+
+        fn with_entries(mut self, entries: &[(u64, u64)]) -> Self {
+            for (index, term) in entries {
+                let entry = Entry { index: *index, term: *term, ..Entry::default() };
+                self.entries.insert(*index, encode_entry(&entry));
+            }
+            self
+        }
+
+        fn with_hard_state(mut self, term: u64, commit: u64) -> Self {
+            let hard_state = HardState { term, commit, ..HardState::default() };
+            self.values.insert(ValueKey::HardState, encode_hard_state(&hard_state));
+            self
+        }
+
+        fn read(&self) -> Result<Option<Restored>, RecoverError> {
+            let entries = self.entries.iter().map(|(index, bytes)| (*index, bytes.clone()));
+            Restored::read(|key| self.values.get(&key).cloned(), entries)
+        }
+    }
+
+    fn check_refused(records: Records, expected: RecoverError) {
+        assert_eq!(records.read(), Err(expected));
+    }
+
+    #[test]
+    fn a_blank_disk_is_blank_and_a_founders_is_whole() {
+        assert_eq!(Records::default().read(), Ok(None));
+        let restored = Records::founded().read().expect("what was just made").expect("not blank");
+        assert_eq!((restored.group(), restored.raft_id()), (GroupId([9; 16]), RaftId(1)));
+        assert_eq!(restored.topology().expect("the founder's").applied(), LogIndex(FIRST));
+        let restored = Records::founded().with_entries(&[(2, 1), (3, 4)]).with_hard_state(4, 2).read();
+        assert_eq!(restored.expect("whole").expect("not blank").entries.len(), 2);
+    }
+
+    const FIRST: u64 = wire::FIRST_INDEX;
+
+    #[test]
+    fn a_member_that_joined_begins_blank() {
+        let mut records = Records::founded();
+        let batch = PersistBatch::join(GroupId([3; 16]), RaftId(40));
+        assert_eq!(batch.delete, [0..=u64::MAX]);
+        for (key, value) in batch.values {
+            match value {
+                Some(value) => _ = records.values.insert(key, value),
+                None => _ = records.values.remove(&key),
+            }
+        }
+        let restored = records.read().expect("whole").expect("not blank");
+        assert_eq!((restored.group(), restored.raft_id()), (GroupId([3; 16]), RaftId(40)));
+        assert_eq!((restored.topology(), &restored.hard_state), (None, &HardState::default()));
+    }
+
+    #[test]
+    fn contradictions_are_found() {
+        let founded = Records::founded;
+        check_refused(founded().with_entries(&[(3, 1)]), RecoverError::Gap(3));
+        check_refused(founded().with_entries(&[(2, 2), (3, 1)]), RecoverError::Gap(3));
+        let order = RecoverError::Order { compacted: 1, applied: 1, committed: 3, last: 2 };
+        check_refused(founded().with_entries(&[(2, 1)]).with_hard_state(1, 3), order);
+        let order = RecoverError::Order { compacted: 1, applied: 1, committed: 0, last: 1 };
+        check_refused(founded().with_hard_state(1, 0), order);
+        let old_term = founded().with_entries(&[(2, 5)]).with_hard_state(4, 1);
+        check_refused(old_term, RecoverError::Value(ValueKey::HardState));
+        let mut other_group = founded();
+        other_group.values.insert(ValueKey::Identity, encode_identity(GroupId([8; 16]), RaftId(1)));
+        check_refused(other_group, RecoverError::Value(ValueKey::Applied));
+    }
+
+    #[test]
+    fn damaged_bytes_are_found() {
+        for key in ValueKey::ALL {
+            let mut records = Records::founded();
+            records.values.insert(key, vec![0xff; 3]);
+            check_refused(records, RecoverError::Value(key));
+        }
+        let mut records = Records::founded().with_entries(&[(2, 1)]);
+        records.entries.insert(2, vec![0xff]);
+        check_refused(records, RecoverError::Entry(2));
+        let mut records = Records::founded().with_entries(&[(2, 1), (3, 1)]);
+        records.entries.insert(2, records.entries[&3].clone());
+        check_refused(records, RecoverError::Entry(2));
+    }
+}

@@ -227,3 +227,206 @@ fn conf_state_from_wire(wire: RaftConfState) -> ConfState {
         ..ConfState::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nuthatch_proto::rpc::RaftConfChangeSingle;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2};
+    use raft::{Config, RawNode, storage::MemStorage};
+
+    use super::*;
+
+    const KINDS: [MessageType; 19] = [
+        MessageType::MsgHup,
+        MessageType::MsgBeat,
+        MessageType::MsgPropose,
+        MessageType::MsgAppend,
+        MessageType::MsgAppendResponse,
+        MessageType::MsgRequestVote,
+        MessageType::MsgRequestVoteResponse,
+        MessageType::MsgSnapshot,
+        MessageType::MsgHeartbeat,
+        MessageType::MsgHeartbeatResponse,
+        MessageType::MsgUnreachable,
+        MessageType::MsgSnapStatus,
+        MessageType::MsgCheckQuorum,
+        MessageType::MsgTransferLeader,
+        MessageType::MsgTimeoutNow,
+        MessageType::MsgReadIndex,
+        MessageType::MsgReadIndexResp,
+        MessageType::MsgRequestPreVote,
+        MessageType::MsgRequestPreVoteResponse,
+    ];
+
+    fn group() -> GroupId {
+        GroupId([7; 16])
+    }
+
+    fn bytes() -> impl Strategy<Value = Bytes> {
+        vec(any::<u8>(), 0..20).prop_map(Bytes::from)
+    }
+
+    fn change() -> impl Strategy<Value = RaftConfChange> {
+        (0..3i32, 1..u64::MAX).prop_map(|(kind, raft_id)| RaftConfChange {
+            changes: vec![RaftConfChangeSingle { kind, raft_id }],
+            ..RaftConfChange::default()
+        })
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let payload = prop_oneof![
+            bytes().prop_map(|data| (EntryType::EntryNormal, data)),
+            change().prop_map(|change| (EntryType::EntryConfChangeV2, change.encode_to_vec().into())),
+        ];
+        (any::<u64>(), any::<u64>(), payload).prop_map(|(term, index, (kind, data))| {
+            let mut entry = Entry { term, index, data, ..Entry::default() };
+            entry.set_entry_type(kind);
+            entry
+        })
+    }
+
+    fn snapshot() -> impl Strategy<Value = Snapshot> {
+        let ids = || vec(any::<u64>(), 0..4);
+        let members = (ids(), ids(), ids(), ids(), any::<bool>());
+        (bytes(), any::<u64>(), any::<u64>(), members).prop_map(|(data, index, term, members)| {
+            let (voters, learners, voters_outgoing, learners_next, auto_leave) = members;
+            let mut snapshot = Snapshot::default();
+            snapshot.set_data(data);
+            snapshot.mut_metadata().index = index;
+            snapshot.mut_metadata().term = term;
+            snapshot.mut_metadata().set_conf_state(ConfState {
+                voters,
+                learners,
+                voters_outgoing,
+                learners_next,
+                auto_leave,
+                ..ConfState::default()
+            });
+            snapshot
+        })
+    }
+
+    fn message() -> impl Strategy<Value = Message> {
+        let numbers = any::<[u64; 9]>();
+        let rest = (any::<bool>(), bytes(), any::<i64>());
+        let parts = (vec(entry(), 0..4), prop::option::of(snapshot()));
+        (0..KINDS.len(), numbers, rest, parts).prop_map(|(kind, numbers, rest, (entries, snapshot))| {
+            let [to, from, term, log_term, index, commit, commit_term, request_snapshot, reject_hint] =
+                numbers;
+            let (reject, context, priority) = rest;
+            let mut message = Message {
+                to,
+                from,
+                term,
+                log_term,
+                index,
+                entries: entries.into(),
+                commit,
+                commit_term,
+                snapshot: snapshot.into(),
+                request_snapshot,
+                reject,
+                reject_hint,
+                context,
+                priority,
+                ..Message::default()
+            };
+            message.set_msg_type(KINDS[kind]);
+            message
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn messages_round_trip_through_bytes_or_are_of_a_kind_that_is_never_sent(message in message()) {
+            match message_to_wire(group(), message.clone()) {
+                Ok(wire) => {
+                    let received = RaftMessage::decode(&wire.encode_to_vec()[..]).expect("just encoded");
+                    prop_assert_eq!(message_from_wire(received), Ok((group(), message)));
+                }
+                Err(unfit) => {
+                    prop_assert_eq!(unfit, Unfit::Kind);
+                    prop_assert!(kind_to_wire(message.get_msg_type()).is_err());
+                }
+            }
+        }
+
+        #[test]
+        fn whatever_arrives_is_refused_or_means_the_same_when_sent_on(bytes in vec(any::<u8>(), 0..200)) {
+            let Ok(wire) = RaftMessage::decode(&bytes[..]) else { return Ok(()) };
+            let Ok((group, message)) = message_from_wire(wire) else { return Ok(()) };
+            let sent_on = message_to_wire(group, message.clone()).expect("what was taken can be sent");
+            prop_assert_eq!(message_from_wire(sent_on), Ok((group, message)));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let good = Message { term: 1, ..Message::default() };
+        let sendable = |change: fn(&mut Message)| {
+            let mut message = good.clone();
+            message.set_msg_type(MessageType::MsgHeartbeat);
+            change(&mut message);
+            message_to_wire(group(), message).map(|_| ())
+        };
+        assert_eq!(sendable(|_| ()), Ok(()));
+        assert_eq!(sendable(|m| m.deprecated_priority = 1), Err(Unfit::Field));
+        assert_eq!(sendable(|m| m.set_msg_type(MessageType::MsgPropose)), Err(Unfit::Kind));
+        assert_eq!(
+            sendable(|m| m.mut_entries().push(Entry { sync_log: true, ..Entry::default() })),
+            Err(Unfit::Entry)
+        );
+        assert_eq!(
+            sendable(|m| m.mut_entries().push(Entry { context: vec![1].into(), ..Entry::default() })),
+            Err(Unfit::Entry)
+        );
+        let mut old_form = Entry::default();
+        old_form.set_entry_type(EntryType::EntryConfChange);
+        assert_eq!(entry_to_wire(&old_form), Err(Unfit::Entry));
+    }
+
+    fn check_change_refused(spoil: impl Fn(&mut RaftConfChange)) {
+        let single = RaftConfChangeSingle { kind: 0, raft_id: 3 };
+        let mut change = RaftConfChange { changes: vec![single], ..RaftConfChange::default() };
+        assert_eq!(check_conf_change(&change), Ok(()));
+        spoil(&mut change);
+        let wire = RaftEntry { term: 1, index: 1, payload: Some(Payload::ConfChange(change)) };
+        assert_eq!(entry_from_wire(wire), Err(Unfit::ConfChange));
+    }
+
+    #[test]
+    fn changes_of_members_of_another_form_are_refused() {
+        check_change_refused(|change| change.changes.clear());
+        check_change_refused(|change| change.changes.push(change.changes[0]));
+        check_change_refused(|change| change.changes[0].raft_id = 0);
+        check_change_refused(|change| change.changes[0].kind = 3);
+        check_change_refused(|change| change.transition = 1);
+        check_change_refused(|change| change.context = vec![1].into());
+    }
+
+    /// Our message stands for the library's bytes only as long as both encode alike.
+    #[test]
+    fn a_change_of_members_has_the_librarys_own_bytes() {
+        let logger = slog::Logger::root(slog::Discard, slog::o!());
+        let storage = MemStorage::new_with_conf_state((vec![1], vec![]));
+        let mut node = RawNode::new(&Config::new(1), storage, &logger).expect("a group of one");
+        node.campaign().expect("nobody else votes");
+        for (kind, number) in [
+            (ConfChangeType::AddNode, 0),
+            (ConfChangeType::RemoveNode, 1),
+            (ConfChangeType::AddLearnerNode, 2),
+        ] {
+            let mut single = ConfChangeSingle { node_id: 300, ..ConfChangeSingle::default() };
+            single.set_change_type(kind);
+            let library = ConfChangeV2 { changes: vec![single].into(), ..ConfChangeV2::default() };
+            node.raft.pending_conf_index = 0;
+            node.propose_conf_change(Vec::new(), library).expect("the leader takes it");
+            let entry = node.raft.raft_log.all_entries().pop().expect("the proposal");
+            let ours = decode_conf_change(&entry.data).expect("the form that we use");
+            assert_eq!(ours.changes, [RaftConfChangeSingle { kind: number, raft_id: 300 }]);
+            assert_eq!(ours.encode_to_vec(), entry.data);
+        }
+    }
+}
