@@ -39,7 +39,7 @@ fn header(source: &Source, findings: &mut Vec<Finding>) {
     let lines = source.text.lines().skip_while(|line| line.is_empty() || line.starts_with("#!"));
     let first: Vec<_> = lines.map_while(|line| line.strip_prefix("//! ")).collect();
     let begins = first.first().is_some_and(|line| line.starts_with(|c: char| c.is_uppercase() || c == '`'));
-    let ends = first.last().is_some_and(|line| line.ends_with(['.', ':']));
+    let ends = first.last().is_some_and(|line| line.ends_with(['.', ':', '?']));
     if !(begins && ends) {
         let message = "no `//!` header that begins with a sentence: what is it, what is it not, why";
         findings.push(Finding::new(&source.path, 1, message));
