@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::config::{Config, Request, documentation};
+use crate::config::{Config, Request, reference};
 use crate::dev;
 use crate::node::{Prepared, REDIS_VERSION};
 
@@ -57,7 +57,7 @@ fn server(arguments: &[String]) -> ExitCode {
         Ok(Request::Help) => {
             let usage = "Usage: nuthatch server [file] [--option value ...]\n\nOptions, also as lines `option value` of \
                          the file:\n";
-            return say(&format!("{usage}{}", documentation()));
+            return say(&format!("{usage}{}", reference::help()));
         }
         Err(error) => return fail(&format!("nuthatch: {error}\n")),
     };

@@ -7,6 +7,7 @@
 mod error;
 mod kind;
 mod options;
+pub mod reference;
 mod rewrite;
 mod settings;
 mod source;
@@ -134,17 +135,6 @@ impl Config {
             .map(|s| s.name)
             .collect()
     }
-}
-
-/// The options with their defaults and what they are for, as text.
-#[must_use]
-pub fn documentation() -> String {
-    let mut text = String::new();
-    for spec in options::all().map(OptionId::spec).filter(|spec| spec.effect == Effect::Works) {
-        let default = if spec.default.is_empty() { "\"\"" } else { spec.default };
-        text.push_str(&format!("  --{} (default: {default})\n        {}\n", spec.name, spec.doc));
-    }
-    text
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ mod window;
 
 use std::sync::Arc;
 
-use nuthatch_engine::{Context, Engine, NoEffects};
+use nuthatch_engine::{Context, Engine};
 use nuthatch_proto::command_table::{CommandSpec, DataCommand, Flags, Handler};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::args::OwnedArgs;
@@ -202,7 +202,7 @@ impl<'a> Batch<'a> {
             }
             Handler::Keyspace(command) => {
                 let EngineSide { stats, rng } = &mut *self.engine;
-                let mut cx = Context { now: self.now, effects: &NoEffects, stats, rng };
+                let mut cx = Context { now: self.now, effects: &*self.thread.counters, stats, rng };
                 self.thread.node.engine.execute_keyspace(&mut cx, self.session.db, command, args, &mut reply);
                 Flow::Done
             }
@@ -244,7 +244,7 @@ impl<'a> Batch<'a> {
                 }
             }
             let EngineSide { stats, rng } = &mut *self.engine;
-            let mut cx = Context { now: self.now, effects: &NoEffects, stats, rng };
+            let mut cx = Context { now: self.now, effects: &*self.thread.counters, stats, rng };
             match self.thread.node.engine.execute(&mut cx, self.session.db, command, args, slot, reply) {
                 Ok(()) => return,
                 Err(_refused) => self.view = self.thread.node.cluster.as_ref().map(MetadataHandle::view),

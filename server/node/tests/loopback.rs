@@ -292,6 +292,7 @@ fn info_counts_what_happened() {
     for line in [
         "keyspace_hits:1",
         "keyspace_misses:1",
+        "rdb_changes_since_last_save:1",
         "db0:keys=1,expires=0,avg_ttl=0",
         "errorstat_ERR:count=1",
         "cmdstat_get:calls=2,",

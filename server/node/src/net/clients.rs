@@ -232,3 +232,20 @@ impl Clients {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silent_clients_are_ended_and_others_spared() {
+        let clients = Clients::default();
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let [silent, active] = [1, 2].map(|fd| clients.register(address, address, fd, Timestamp(1000)));
+        active.report(Progress { now: Timestamp(9000), db: 0, last_command: NO_COMMAND });
+        clients.kill_idle(Timestamp(12_000), 10);
+        assert_eq!((silent.is_killed(), active.is_killed()), (true, false));
+        clients.remove(silent.id);
+        assert_eq!(clients.all().iter().map(|client| client.id).collect::<Vec<_>>(), [active.id]);
+    }
+}

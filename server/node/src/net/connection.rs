@@ -220,6 +220,7 @@ impl<'a> Connection<'a> {
     #[cold]
     async fn read_more(&mut self) -> Result<(), End> {
         let Self { thread, stream, session, input, .. } = self;
+        session.client.set_pending(input.len(), 0);
         // Room grows with what has arrived, never with what was announced.
         input.bytes.reserve(input.bytes.len().clamp(READ_LEN / 4, READ_MORE_MAX));
         let mut read = pin!(stream.read_buf(&mut input.bytes));
@@ -249,6 +250,7 @@ impl<'a> Connection<'a> {
         let mut batch = Batch::new(thread, session, decoder, engine);
         let turn = batch.run(&mut input.bytes, &mut input.start, window, replies);
         input.settle(turn.is_interrupted());
+        session.client.set_pending(input.len(), 0);
         turn
     }
 

@@ -12,6 +12,9 @@ use tokio::time::timeout;
 
 use crate::config::OutputLimit;
 
+/// Up to so many bytes are copied to be kept.
+const COPIED_MAX: usize = 64 * 1024;
+
 /// The client did not take its replies.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
@@ -53,15 +56,21 @@ impl Output {
             Err(error) => return Err(error),
         };
         if sent < replies.len() {
-            self.keep(&replies[sent..]);
+            self.keep(replies, sent);
         }
         replies.clear();
         Ok(())
     }
 
     #[cold]
-    fn keep(&mut self, rest: &[u8]) {
-        self.kept.extend_from_slice(rest);
+    fn keep(&mut self, replies: &mut Vec<u8>, sent: usize) {
+        if replies.len() - sent < COPIED_MAX {
+            self.kept.extend_from_slice(&replies[sent..]);
+        } else {
+            // Much is not copied: the batch's buffer itself is kept, and the thread gets a fresh one.
+            self.kept = std::mem::take(replies);
+            self.sent = sent;
+        }
     }
 
     /// Waits until the socket has taken everything.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use nuthatch_engine::{Context, NoEffects};
+use nuthatch_engine::Context;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Node;
@@ -38,7 +38,7 @@ pub(crate) async fn expire(thread: Rc<Thread>) {
 fn expire_some(thread: &Thread) -> usize {
     let mut scratch = thread.scratch.borrow_mut();
     let EngineSide { stats, rng } = &mut scratch.engine;
-    let mut cx = Context { now: clock::now(), effects: &NoEffects, stats, rng };
+    let mut cx = Context { now: clock::now(), effects: &*thread.counters, stats, rng };
     let removed = thread.node.engine.expire_due(&mut cx, EXPIRE_BUDGET);
     thread.counters.publish(&scratch.engine.stats);
     removed

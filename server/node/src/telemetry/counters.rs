@@ -2,11 +2,15 @@
 //!
 //! Because there is one writer, counting is a load and a store, not a locked instruction. `CONFIG RESETSTAT` therefore
 //! does not write here: it remembers what the sums were ([`super::Telemetry`]).
+//!
+//! The counters are also who hears the effects of the thread's writes, as long as nobody replicates them: that keeps
+//! the way of every effect open and counts the changes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nuthatch_engine::Stats;
+use nuthatch_engine::{Effect, EffectSink, Stats};
 use nuthatch_proto::command_table::Handler;
+use nuthatch_proto::slot::Slot;
 
 /// Room for every command of the table.
 pub(crate) const COMMANDS_MAX: u16 = 320;
@@ -59,6 +63,8 @@ pub(crate) struct ThreadCounters {
     pub(crate) net_output: Counter,
     /// Replies that were errors.
     pub(crate) error_replies: Counter,
+    /// Changes to the data.
+    effects: Counter,
     keyspace_hits: Counter,
     keyspace_misses: Counter,
     expired_keys: Counter,
@@ -72,6 +78,7 @@ impl Default for ThreadCounters {
             net_input: Counter::default(),
             net_output: Counter::default(),
             error_replies: Counter::default(),
+            effects: Counter::default(),
             keyspace_hits: Counter::default(),
             keyspace_misses: Counter::default(),
             expired_keys: Counter::default(),
@@ -114,6 +121,7 @@ impl ThreadCounters {
         sums.net_input += self.net_input.get();
         sums.net_output += self.net_output.get();
         sums.error_replies += self.error_replies.get();
+        sums.effects += self.effects.get();
         sums.keyspace_hits += self.keyspace_hits.get();
         sums.keyspace_misses += self.keyspace_misses.get();
         sums.expired_keys += self.expired_keys.get();
@@ -123,6 +131,13 @@ impl ThreadCounters {
             sum.rejected += own.rejected.get();
             sum.failed += own.failed.get();
         }
+    }
+}
+
+impl EffectSink for ThreadCounters {
+    #[inline]
+    fn emit(&self, _db: usize, _slot: Slot, _effect: Effect<'_>) {
+        self.effects.add(1);
     }
 }
 
@@ -142,6 +157,7 @@ pub(crate) struct Sums {
     pub(crate) net_input: u64,
     pub(crate) net_output: u64,
     pub(crate) error_replies: u64,
+    pub(crate) effects: u64,
     pub(crate) keyspace_hits: u64,
     pub(crate) keyspace_misses: u64,
     pub(crate) expired_keys: u64,
@@ -155,6 +171,7 @@ impl Default for Sums {
             net_input: 0,
             net_output: 0,
             error_replies: 0,
+            effects: 0,
             keyspace_hits: 0,
             keyspace_misses: 0,
             expired_keys: 0,
@@ -176,6 +193,7 @@ impl Sums {
         less(&mut self.net_input, earlier.net_input);
         less(&mut self.net_output, earlier.net_output);
         less(&mut self.error_replies, earlier.error_replies);
+        less(&mut self.effects, earlier.effects);
         less(&mut self.keyspace_hits, earlier.keyspace_hits);
         less(&mut self.keyspace_misses, earlier.keyspace_misses);
         less(&mut self.expired_keys, earlier.expired_keys);

@@ -115,7 +115,7 @@ pub(super) fn persistence(page: &mut Page, call: &Call<'_>) {
         ("current_cow_peak", &0),
         ("current_cow_size", &0),
         ("current_fork_perc", &"0.00"),
-        ("rdb_changes_since_last_save", &0),
+        ("rdb_changes_since_last_save", &call.node.telemetry.sums().effects),
         ("rdb_bgsave_in_progress", &0),
         ("rdb_last_save_time", &(call.node.started.0 / 1000)),
         ("rdb_last_bgsave_status", &"ok"),

@@ -17,7 +17,7 @@ const PORT: Kind = Kind::Integer(0, 65535);
 
 /// The rows.
 pub(super) static OPTIONS: [OptionSpec; 39] = [
-    option("port", PORT, "6379", AtStart, "The port for clients."),
+    option("port", PORT, "6379", AtStart, "The port for clients. 0: any that is free."),
     option(
         "bind",
         Kind::Addresses,
