@@ -33,6 +33,8 @@ pub struct LocalView {
     pub standing: Standing,
     /// Whether it hears the metadata group.
     pub contact: MetadataContact,
+    /// The metadata group's leader, as far as this node knows.
+    pub leader: Option<NodeId>,
     /// The other members, as far as anything is known of them.
     pub peers: BTreeMap<NodeId, PeerView>,
     /// Messages sent to other nodes since the start.
@@ -49,6 +51,7 @@ impl LocalView {
         Self {
             standing,
             contact,
+            leader: None,
             peers: BTreeMap::new(),
             messages_sent: 0,
             messages_received: 0,

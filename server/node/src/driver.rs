@@ -293,6 +293,7 @@ impl MetadataHandle {
         let shared = &self.shared;
         let others = view.topology.nodes().filter(|node| node.id != view.me);
         LocalView {
+            leader: view.leader.and_then(|leader| view.topology.node_by_raft_id(leader)).map(|node| node.id),
             peers: shared.presence.peers(others, clock::now(), shared.node_timeout),
             messages_sent: shared.counts.sent.load(Ordering::Relaxed),
             messages_received: shared.counts.received.load(Ordering::Relaxed),

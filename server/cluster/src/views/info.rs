@@ -42,7 +42,8 @@ pub fn info(topology: &Topology, view: &LocalView, reply: &mut ReplyWriter<'_>) 
     field("cluster_stats_messages_sent", &view.messages_sent);
     field("cluster_stats_messages_received", &view.messages_received);
     field("total_cluster_links_buffer_limit_exceeded", &0);
-    // Not Redis's: how many nodes vote in the metadata group, and how far this node has applied its log.
+    // Not Redis's: who leads the metadata group, how many vote in it, and how far this node has applied its log.
+    field("cluster_metadata_leader", &view.leader.map(|leader| leader.to_string()).unwrap_or_default());
     field("cluster_metadata_voters", &topology.nodes_in_role(Role::Voter).count());
     field("cluster_metadata_applied", &topology.applied());
     reply.verbatim("txt", text.as_bytes());
