@@ -69,10 +69,15 @@ pub struct Server {
 impl Server {
     /// A node of a cluster, started and answering.
     pub fn start(binary: &str, options: &[&str]) -> Self {
+        Self::start_at(binary, |_| options.iter().map(|option| (*option).to_owned()).collect())
+    }
+
+    /// The same with options that name its own port.
+    pub fn start_at(binary: &str, options: impl FnOnce(u16) -> Vec<String>) -> Self {
         let port = free_port();
         let directory = env::temp_dir().join(format!("nuthatch-process-{}-{port}", process::id()));
         fs::create_dir_all(&directory).expect("the temporary directory is writable");
-        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let options = options(port);
         let mut server = Self { binary: binary.into(), directory, port, options, child: None };
         server.restart();
         server

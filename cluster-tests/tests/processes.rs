@@ -50,6 +50,14 @@ fn nodes_find_each_other_by_join() {
 }
 
 #[test]
+fn all_nodes_may_be_given_the_same_seed() {
+    let first = Server::start_at(SERVER, |port| vec!["--join".to_owned(), format!("127.0.0.1:{port}")]);
+    let seed = format!("127.0.0.1:{}", first.port);
+    let [second, third] = [(); 2].map(|()| Server::start(SERVER, &["--join", &seed]));
+    agreement(&[first, second, third], 3);
+}
+
+#[test]
 fn each_node_survives_a_kill_with_its_id_and_the_others_go_on() {
     let mut nodes = cluster_of_three();
     let before = agreement(&nodes, 3);

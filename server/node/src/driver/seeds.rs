@@ -2,7 +2,8 @@
 //!
 //! If one of them is a member of a cluster, the node joins that. If all are alone, somebody must be the first: a seed
 //! that is not looking for a cluster itself is joined at once; among those that are looking, each joins the one with
-//! the smallest id, which stays. So the same list of seeds can be given to all nodes.
+//! the smallest id; and who knows of no smaller one looks no longer, but stays to be joined. So the same list of seeds
+//! can be given to all nodes, were it only the first of them.
 //!
 //! A node that is a member already, and hears no leader, asks the seeds for members whose addresses have changed: after a
 //! restart of the whole cluster under new addresses nobody else could tell.
@@ -18,7 +19,7 @@ use nuthatch_proto::ids::NodeId;
 use nuthatch_proto::rpc::ProbeResponse;
 use tokio::time::{Instant, sleep};
 
-use super::shared::{Shared, View};
+use super::shared::Shared;
 use crate::rpc::peers::PeerAddress;
 
 /// How long looking nodes wait for seeds that do not answer.
@@ -32,8 +33,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 enum Advice<'a> {
     /// Join the node at that address.
     Join(&'a PeerAddress),
-    /// Ask again later.
+    /// Ask again later: a better answer may come.
     Wait,
+    /// Let the others come.
+    Stay,
 }
 
 /// How long to wait before a member without a leader asks the seeds again.
@@ -72,7 +75,9 @@ async fn join_any(shared: &Arc<Shared>, seeds: &[PeerAddress]) {
                 logged = true;
             }
             let patient = answers.len() < seeds.len() && begun.elapsed() < PATIENCE;
-            if let Advice::Join(target) = advise(&shared.view(), &answers, patient) {
+            let advice = advise(shared.view().me, &answers, patient);
+            shared.set_will_join(advice != Advice::Stay);
+            if let Advice::Join(target) = advice {
                 match shared.meet(target).await {
                     Ok(()) => tracing::info!("joined the cluster at {target}"),
                     Err(error) => tracing::warn!("not joined at {target}: {error}"),
@@ -96,18 +101,57 @@ async fn ask_all(shared: &Arc<Shared>, seeds: &[PeerAddress]) -> Vec<(PeerAddres
     asked.join_all().await.into_iter().flatten().collect()
 }
 
-fn advise<'a>(view: &View, answers: &'a [(PeerAddress, ProbeResponse)], patient: bool) -> Advice<'a> {
-    let others = || answers.iter().filter(|(_, answer)| answer.node_id[..] != view.me.0);
+fn advise(me: NodeId, answers: &[(PeerAddress, ProbeResponse)], patient: bool) -> Advice<'_> {
+    let others = || answers.iter().filter(|(_, answer)| answer.node_id[..] != me.0);
     let settled = |answer: &ProbeResponse| answer.known_nodes > 1 || !answer.will_join;
-    if let Some((target, _)) =
-        others().filter(|(_, answer)| settled(answer)).max_by_key(|(_, a)| a.known_nodes)
-    {
+    if let Some((target, _)) = others().filter(|(_, a)| settled(a)).max_by_key(|(_, a)| a.known_nodes) {
         return Advice::Join(target);
     }
     let id = |answer: &ProbeResponse| <[u8; 20]>::try_from(&answer.node_id[..]).map(NodeId).ok();
     let smallest = others().filter_map(|(target, answer)| Some((id(answer)?, target))).min();
     match smallest {
-        Some((id, target)) if id < view.me && !patient => Advice::Join(target),
-        Some(_) | None => Advice::Wait,
+        _ if patient => Advice::Wait,
+        Some((id, target)) if id < me => Advice::Join(target),
+        Some(_) | None => Advice::Stay,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ME: u8 = 5;
+
+    /// Answers of nodes with that id, so many members, and whether they are looking; joined is the port named like the id.
+    #[track_caller]
+    fn check(answers: &[(u8, u32, bool)], patient: bool, expected: &str) {
+        let answer = |&(id, known_nodes, will_join): &(u8, u32, bool)| {
+            let node_id = vec![id; 20].into();
+            let answer = ProbeResponse { node_id, known_nodes, will_join, ..ProbeResponse::default() };
+            (PeerAddress::new("h", id.into()), answer)
+        };
+        let answers: Vec<_> = answers.iter().map(answer).collect();
+        let advice = match advise(NodeId([ME; 20]), &answers, patient) {
+            Advice::Join(target) => format!("join {target}"),
+            Advice::Wait => "Wait".to_owned(),
+            Advice::Stay => "Stay".to_owned(),
+        };
+        assert_eq!(advice, expected, "{answers:?}");
+    }
+
+    #[test]
+    fn a_cluster_is_joined_first_then_who_does_not_look_then_the_smallest() {
+        check(&[(1, 1, true), (7, 1, false), (8, 3, true), (9, 2, true)], true, "join h:8");
+        check(&[(1, 1, true), (7, 1, false)], true, "join h:7");
+        check(&[(3, 1, true), (2, 1, true), (ME, 1, true)], false, "join h:2");
+        check(&[(3, 1, true), (2, 1, true)], true, "Wait");
+    }
+
+    #[test]
+    fn the_smallest_stays_and_so_does_who_knows_nobody_else() {
+        check(&[(ME, 1, true), (6, 1, true)], false, "Stay");
+        check(&[(ME, 1, true)], false, "Stay");
+        check(&[], false, "Stay");
+        check(&[], true, "Wait");
     }
 }
