@@ -24,6 +24,7 @@ mod arena;
 mod hash;
 mod item;
 mod limits;
+mod links;
 mod list;
 mod packed;
 mod set;

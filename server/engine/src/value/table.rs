@@ -1,8 +1,8 @@
 //! Byte strings to byte strings: the hash table of big hashes, sets and sorted sets.
 //!
-//! Records lie in an [`Arena`]; the table itself holds eight bytes per slot, a [`Link`]: the record's place and 24 bits of
-//! its key's hash. Those bits alone decide where a link stands, so growing the table reads no record, and a lookup
-//! reads another key's record once in millions. The hash is keyed ([`super::Limits::hash_seed`]): clients choose the keys.
+//! Records lie in an [`Arena`], [`Links`] find them by a part of their key's hash: a lookup reads one cache line of the
+//! index and the record, and another key's record once in many. The hash is keyed ([`super::Limits::hash_seed`]):
+//! clients choose the keys.
 //!
 //! A record that moves (evacuation) keeps its link. A sorted set's tree keeps places as well, so it is told:
 //! [`Table::remove_record`] returns a [`Sparse`] chunk that the caller must [`Table::evacuate`] and settle.
@@ -10,37 +10,9 @@
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::FixedState;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
-use super::arena::{Arena, ChunkId, PLACE_BITS, Place, Record};
-
-/// A record's place, and in the bits above it a part of its key's hash.
-#[derive(Debug, Clone, Copy)]
-struct Link(u64);
-
-impl Link {
-    fn new(hash: u64, place: Place) -> Self {
-        Self(hash << PLACE_BITS | place.0)
-    }
-
-    fn place(self) -> Place {
-        Place(self.0 & ((1 << PLACE_BITS) - 1))
-    }
-
-    fn hash(self) -> u64 {
-        self.0 >> PLACE_BITS
-    }
-
-    /// What the table is keyed by: spreads the few bits over the word, since it uses both ends.
-    fn spread(self) -> u64 {
-        spread(self.hash())
-    }
-}
-
-fn spread(hash: u64) -> u64 {
-    hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
+use super::arena::{Arena, ChunkId, Place, Record};
+use super::links::{Links, PartHash};
 
 /// A chunk of which most is dead: its records ask to be moved together.
 #[derive(Debug)]
@@ -50,7 +22,7 @@ pub(super) struct Sparse(ChunkId);
 /// A hash table of records.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
-    links: HashTable<Link>,
+    links: Links,
     arena: Arena,
     hasher: FixedState,
 }
@@ -67,7 +39,7 @@ impl Table {
     /// An empty table with room for so many records.
     pub(super) fn new(hash_seed: u64, capacity: usize) -> Self {
         Self {
-            links: HashTable::with_capacity(capacity),
+            links: Links::new(capacity),
             arena: Arena::default(),
             hasher: FixedState::with_seed(hash_seed),
         }
@@ -81,7 +53,7 @@ impl Table {
 
     /// The heap memory it holds.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.links.allocation_size() + self.arena.memory_bytes()
+        self.links.memory_bytes() + self.arena.memory_bytes()
     }
 
     /// How many allocations freeing it returns.
@@ -107,18 +79,22 @@ impl Table {
     }
 
     #[inline]
-    fn hash(&self, key: &[u8]) -> u64 {
+    fn hash(&self, key: &[u8]) -> PartHash {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key);
-        hasher.finish() >> PLACE_BITS
+        PartHash::of(hasher.finish())
+    }
+
+    #[inline]
+    fn find_hashed(&self, hash: PartHash, key: &[u8]) -> Option<Place> {
+        let position = self.links.find(hash, |place| self.arena.key(place) == key)?;
+        Some(self.links.place(position))
     }
 
     /// The place of a key's record.
     #[inline]
     pub(super) fn find(&self, key: &[u8]) -> Option<Place> {
-        let hash = self.hash(key);
-        let same = |link: &Link| link.hash() == hash && self.arena.key(link.place()) == key;
-        self.links.find(spread(hash), same).map(|link| link.place())
+        self.find_hashed(self.hash(key), key)
     }
 
     /// The value of a key.
@@ -131,16 +107,12 @@ impl Table {
     #[inline]
     pub(super) fn upsert(&mut self, key: &[u8], value: &[u8]) -> Slot {
         let hash = self.hash(key);
-        let arena = &mut self.arena;
-        let same = |link: &Link| link.hash() == hash && arena.key(link.place()) == key;
-        match self.links.entry(spread(hash), same, |link| link.spread()) {
-            Entry::Occupied(entry) => Slot::Found(entry.get().place()),
-            Entry::Vacant(entry) => {
-                let place = self.arena.push(key, value);
-                entry.insert(Link::new(hash, place));
-                Slot::Added(place)
-            }
+        if let Some(place) = self.find_hashed(hash, key) {
+            return Slot::Found(place);
         }
+        let place = self.arena.push(key, value);
+        self.links.insert(hash, place);
+        Slot::Added(place)
     }
 
     /// Gives a key this value; whether the key is new.
@@ -176,11 +148,8 @@ impl Table {
     #[must_use]
     pub(super) fn remove_record(&mut self, place: Place) -> Option<Sparse> {
         let hash = self.hash(self.arena.key(place));
-        if let Ok(entry) = self.links.find_entry(spread(hash), |link| link.place() == place) {
-            entry.remove();
-        }
-        if self.links.capacity() > 64 && self.links.len() < self.links.capacity() / 8 {
-            self.links.shrink_to(self.links.len() * 2, |link| link.spread());
+        if let Some(position) = self.links.find(hash, |other| other == place) {
+            self.links.remove(position);
         }
         self.arena.free(place).map(Sparse)
     }
@@ -207,8 +176,8 @@ impl Table {
 
     fn relink(&mut self, old: Place, new: Place) {
         let hash = self.hash(self.arena.key(new));
-        if let Some(link) = self.links.find_mut(spread(hash), |link| link.place() == old) {
-            *link = Link::new(hash, new);
+        if let Some(position) = self.links.find(hash, |place| place == old) {
+            self.links.set_place(position, new);
         }
     }
 }
