@@ -1,4 +1,6 @@
 //! The request decoder: bytes to arguments.
+//!
+//! Whole requests and pipelines of them, as one read brings them; the decoder is kept between them as a connection keeps it.
 
 use std::hint::black_box;
 

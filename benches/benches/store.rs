@@ -1,4 +1,7 @@
 //! The store in this process: commands on 200,000 keys, or on one collection of 200,000 elements.
+//!
+//! Keys are chosen at random, so that the memory touched is cold as in a real cache, and requests come in batches, so that
+//! the engine may ask for it early. The allocator is mimalloc, as the server's.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nuthatch_benches::local::{self, Request, Thread};

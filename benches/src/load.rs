@@ -1,4 +1,7 @@
 //! Load from outside: redis-benchmark on a CPU of its own, and what it cost the server.
+//!
+//! CPU time is read from the server's process before and after, for it says what a request costs; the rate says as much of
+//! the load generator. The table that redis-benchmark prints is the only thing read from it.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

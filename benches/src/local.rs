@@ -1,4 +1,7 @@
 //! Runs requests on an engine in this process: no socket, no parser, no reply sent.
+//!
+//! What is left is the engine alone, under one lock per slot, as the threads of a node call it. Requests are prepared
+//! beforehand, so that nothing but execution is measured.
 
 use nuthatch_engine::{Context, Engine, EngineOptions, NoEffects, Rng, Stats};
 use nuthatch_proto::command_table::{DataCommand, Handler, lookup};

@@ -1,4 +1,7 @@
 //! What goes wrong, how often and for how long: drawn from the seed, so that seeds differ in character.
+//!
+//! A seed has a character: some have many crashes, some a bad network, some restless members. Faults that were drawn evenly
+//! would seldom meet each other in the ways that matter. What a fault does is the world's business.
 
 use super::network::Place;
 use super::random::Random;

@@ -1,4 +1,7 @@
 //! The world's only source of chance: SplitMix64, so that a run is its seed and nothing else.
+//!
+//! The algorithm is fixed here on purpose: a generator from a library may change with its version, and every seed that was
+//! ever written down would mean another run.
 
 use std::ops::Range;
 

@@ -1,4 +1,6 @@
 //! The `nuthatch` binary: the allocator and the exit code; everything else is the library's.
+//!
+//! Nothing is decided here, so that tests and benches of the library see all there is.
 
 use std::process::ExitCode;
 

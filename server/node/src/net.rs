@@ -1,4 +1,7 @@
 //! Bytes in and bytes out: the listener, the IO threads, the connections and who they are.
+//!
+//! What the bytes mean is not known here: connections hand batches to `dispatch` and write what it answers. Each connection
+//! lives on one IO thread from its first byte to its last.
 
 pub(crate) mod clients;
 pub(crate) mod connection;

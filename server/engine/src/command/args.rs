@@ -1,4 +1,7 @@
 //! Reading arguments: numbers as strictly as Redis reads them, and options without regard to case.
+//!
+//! What Redis accepts is narrow, and clients rely on what it refuses: spaces, NaN, integers with a plus sign. Two readings of floats are kept apart because Redis has two: commands refuse what a double cannot hold, bounds of
+//! ranges take it as infinite. The parsers are pure; the errors they map to are Redis's texts.
 
 use super::CommandError;
 pub(crate) use nuthatch_proto::resp::number::parse_integer;

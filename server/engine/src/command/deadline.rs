@@ -1,4 +1,8 @@
 //! Commands on a key's deadline: setting it, reading it, removing it.
+//!
+//! Times come relative or absolute, in seconds or milliseconds; all become absolute milliseconds once, where an overflow is
+//! an error. A deadline in the past deletes the key, and the effect is that deletion. When expired keys go is not decided
+//! here but on access and in `expiry`.
 
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};

@@ -1,4 +1,7 @@
 //! What the commands on collections share: replying with elements, and ranges of positions that count from both ends.
+//!
+//! Elements come borrowed from the value and are written straight into the reply; nothing is collected in between. Positions
+//! beyond an end are cut, as in Redis: a range that misses is empty, not an error.
 
 use std::ops::Range;
 

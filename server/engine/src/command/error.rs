@@ -1,4 +1,7 @@
 //! Why a command failed; `Display` is the reply's text, Redis 7.2's word for word.
+//!
+//! One enum for all commands, because most errors are shared and clients match on their texts. The first word is the code
+//! that client libraries turn into an exception's type. A failed command has changed nothing.
 
 /// An error reply, without its leading `-`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

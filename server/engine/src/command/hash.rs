@@ -1,4 +1,8 @@
 //! Commands on hashes.
+//!
+//! How fields are kept is the value's business (`value/hash.rs`); here arguments become changes and replies. Pairs are checked
+//! to be pairs before the first is set, so a wrong request changes nothing. A hash whose last field goes is removed by the
+//! store.
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 

@@ -1,4 +1,8 @@
 //! Commands on keys, whatever their values' types.
+//!
+//! Deleting, counting, renaming, copying. They never look into a value. Those with two keys find both slots locked already,
+//! in order, so that nobody sees a key under both names or under none. Deadlines travel with the key and are emitted as
+//! absolute times.
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 

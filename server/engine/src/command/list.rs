@@ -1,4 +1,8 @@
 //! Commands on lists.
+//!
+//! How elements are kept is the value's business (`value/list.rs`); here arguments become changes and replies. A list whose
+//! last element goes is removed by the store. Popping with a count answers an array, without one a single element, and the
+//! two have different nulls.
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 

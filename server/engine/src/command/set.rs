@@ -1,4 +1,7 @@
 //! Commands on sets.
+//!
+//! How members are kept is the value's business (`value/set.rs`); here arguments become changes and replies. A set whose last
+//! member goes is removed by the store, and a change is an effect only if something changed. Replies in RESP3 are sets.
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 

@@ -1,4 +1,8 @@
 //! Commands on sorted sets: adding, removing and looking up members. `ZRANGE` is in [`range`].
+//!
+//! How members are ordered is the value's business (`value/sorted_set.rs`); here arguments become changes and replies. All
+//! scores of a ZADD are read before the first member is added, so a wrong one changes nothing. A sorted set whose last member
+//! goes is removed by the store.
 
 mod range;
 

@@ -1,4 +1,8 @@
 //! SET with all its options, and the older commands that are special cases of it.
+//!
+//! Options are read whole before anything is decided, and refused in the order in which Redis refuses them. Deadlines are
+//! made absolute at once, against the time of the batch, and an invalid one is found before anything changes. Commands that
+//! read or cut strings are in `string.rs`, those on numbers in `counter.rs`.
 
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};

@@ -1,4 +1,8 @@
 //! The databases: 16,384 slots each, and the time wheels of their keys' deadlines.
+//!
+//! A database that nobody used costs a pointer: its slots come into being with the first command that selects it. They never
+//! go away again, so a reference to a slot is good for the engine's life. The state of the gates is kept for databases to
+//! come, under a lock that orders "a database is born" and "a gate is set".
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,7 @@
 //! Asking the processor for a cache line before it is needed: a hint without effect on what the program computes.
+//!
+//! A batch of requests is known before its first one runs, so the memory all of them will touch can be on its way at once
+//! instead of one miss after the other. On other processors than x86-64 nothing is asked for, and nothing else changes.
 
 /// Brings the cache line of that address closer, if the processor can. The address need not be valid.
 #[inline]

@@ -1,4 +1,8 @@
 //! CLIENT: what a connection calls itself, and the list of all.
+//!
+//! A connection's session is its own; what others may see of it stands in the registry (`net/clients`), as atomics and short
+//! texts. The list is therefore a moment's view of each client, not one moment of all. Names and library names are checked so
+//! that no client can break a line of the list. Ending clients is in `kill`.
 
 use nuthatch_proto::command_table::{Handler, commands};
 use nuthatch_proto::ids::Timestamp;

@@ -1,4 +1,7 @@
 //! CONFIG GET, SET and REWRITE.
+//!
+//! Options, their kinds and their checks live in `config`; here requests become questions to it, and its errors replies. A
+//! CONFIG SET of several options is all or nothing.
 
 use nuthatch_proto::resp::ReplyWriter;
 

@@ -1,4 +1,7 @@
 //! AUTH, HELLO, PING, RESET, SELECT, and the switches of cluster mode.
+//!
+//! These change the session and nothing else, so they run at once and on the connection's own task. There is one user,
+//! `default`, with one password or none; passwords are compared in a time that does not tell where they differ.
 
 use nuthatch_proto::command_table::NodeCommand;
 use nuthatch_proto::resp::number::parse_integer;

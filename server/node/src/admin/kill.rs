@@ -1,4 +1,7 @@
 //! CLIENT KILL, in its old form (an address) and its new one (filters).
+//!
+//! A client is ended through its entry in the registry: its own task, on its own thread, sees the mark and closes. So a kill
+//! never waits for the killed. A caller that ends itself gets its reply first; by default it is spared.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! TIME, LOLWUT, DEBUG SLEEP and SHUTDOWN.
+//!
+//! What is asked of the server as a whole and touches no data. A sleep holds up the client that asked for it and nobody else;
+//! a shutdown is only announced here, and carried out by `node`.
 
 use std::time::Duration;
 

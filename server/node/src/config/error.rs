@@ -1,4 +1,7 @@
 //! What can be wrong with a configuration, at the start and later.
+//!
+//! At the start an error ends the process, so it is one line that names the place, the option and the mend. Later it is a
+//! reply, in Redis's words where Redis has some.
 
 use std::fmt;
 use std::io;

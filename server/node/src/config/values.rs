@@ -1,4 +1,7 @@
 //! One value for every option, each in its checked form, and the [`Settings`] they amount to.
+//!
+//! Values are texts that their option's kind has checked and brought into one form: what CONFIG GET answers and CONFIG REWRITE
+//! writes. What depends on several options is checked when the typed settings are made, and an error there names them.
 
 use std::path::PathBuf;
 use std::thread;

@@ -1,4 +1,7 @@
 //! Asks a node a few questions over its port for clients.
+//!
+//! An ordinary client over loopback: it has no way in that an administrator has not. It speaks RESP2 and knows only what `dev` asks;
+//! programs use the client crate.
 
 use std::io;
 use std::net::Ipv4Addr;

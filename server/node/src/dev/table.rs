@@ -1,4 +1,6 @@
 //! What the user sees when the cluster is ready.
+//!
+//! Made of what the nodes themselves said, as plain text: the last lines are meant to be copied. Long lists of ranges are cut.
 
 use std::path::Path;
 use std::time::Duration;

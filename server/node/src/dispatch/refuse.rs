@@ -1,4 +1,7 @@
 //! Which command a request means, or the error text for one that means none.
+//!
+//! The row of the name is found before; here a container's subcommand is, and the number of arguments is checked. What a
+//! client sent is repeated in an error only in part and made printable, so that an error line stays a short line.
 
 use nuthatch_proto::command_table::{CommandSpec, Handler};
 use nuthatch_proto::resp::Args;

@@ -1,4 +1,7 @@
 //! Drawing the identities that must never be drawn twice: 128 or 160 bits of the system's randomness each.
+//!
+//! They come from the system and never from a seeded generator: two nodes that started from one image must still differ. An
+//! identity is drawn once and then kept on disk, except that of the process, which is new with each start.
 
 use std::io;
 

@@ -1,4 +1,8 @@
 //! Listens, turns away who may not come in, and hands each connection to the least-loaded IO thread.
+//!
+//! Sockets are opened before anything else of the node starts, so a taken port is an error at once. A connection over the
+//! limit, or one that protected mode keeps out, gets its error if the socket takes it and is closed; it is never waited for.
+//! When the system has no descriptors left, accepting pauses instead of spinning.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};

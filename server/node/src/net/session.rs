@@ -1,4 +1,7 @@
 //! What a connection has agreed with the server: owned by its task, changed by its commands.
+//!
+//! Nobody else touches it, so nothing here is synchronised; what others may see of a connection is in `clients`. Everything
+//! in it can be brought back to the beginning by RESET.
 
 use std::sync::Arc;
 

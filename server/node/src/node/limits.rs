@@ -1,4 +1,7 @@
 //! The system's limits on the process.
+//!
+//! Each client needs a descriptor. The limit is raised at the start to what `maxclients` asks for; if the system refuses, the
+//! node starts all the same and says so, for most clients never come all at once.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -1,4 +1,7 @@
 //! What has to be done again and again: expiry, idle clients, samples. Each within a budget.
+//!
+//! Each round is short and yields to the connections of its thread, so that a million keys that expire together do not stop
+//! anybody. What is due and what was not done is the engine's to know.
 
 use std::rc::Rc;
 use std::time::Duration;

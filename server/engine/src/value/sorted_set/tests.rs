@@ -1,4 +1,7 @@
 //! Sorted sets against a sorted vector, over all representations.
+//!
+//! Operations are drawn at random, with limits low enough that every form is entered and left; after each the set must agree
+//! with the model in order, ranks and ranges, and keep the invariants of its tree.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,8 @@
 //! CLUSTER commands about nodes: meeting, forgetting, resetting, and their epochs.
+//!
+//! Changes become proposals, which the metadata group accepts or refuses; what Redis would refuse from local knowledge alone is
+//! refused before. Epochs are the group's to give, so the commands about them are answered for the sake of the tools that
+//! send them, and change nothing.
 
 use nuthatch_cluster::topology::TopologyChange;
 use nuthatch_proto::ids::NodeId;

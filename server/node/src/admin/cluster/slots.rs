@@ -1,4 +1,7 @@
 //! CLUSTER commands about slots: whose they are, and what is in them.
+//!
+//! Owners change by proposal only. Counting and listing keys asks the engine directly, whoever owns the slot. A slot that
+//! holds keys is not given away, because nothing moves them yet; every such refusal says so.
 
 use nuthatch_cluster::topology::{SlotRange, TopologyChange};
 use nuthatch_proto::ids::NodeId;

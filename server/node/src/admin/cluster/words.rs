@@ -1,4 +1,7 @@
 //! Reading the arguments of CLUSTER commands: slots, ranges, ids, ports. Errors are Redis's, in Redis's order.
+//!
+//! Only reading: what a word means for the cluster is decided where it is used. Ranges keep the order in which a client
+//! gave them, because Redis reports the first that is wrong, and a slot named twice is the topology's to refuse.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,7 @@
 //! The sections that say what the node did and what it cost.
+//!
+//! Sums of what the threads counted for themselves, read when asked for; momentary rates come from samples. Fields of
+//! features that are not here are shown as nought, because exporters read them without asking.
 
 use super::Page;
 use super::system;

@@ -1,4 +1,7 @@
 //! The sections with a line for every command that was sent and every error that was answered.
+//!
+//! A line appears when the command or the error first does. Subcommands are named `container|name`, as in Redis. The sums
+//! are those of all threads, since the start or the last CONFIG RESETSTAT.
 
 use nuthatch_proto::command_table::{CommandSpec, Handler, commands};
 

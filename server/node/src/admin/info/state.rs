@@ -1,4 +1,7 @@
 //! The sections that say what the node is and holds.
+//!
+//! Fields, names and order are those that tools look for: redis-cli finds some by the first text that matches. A field whose
+//! thing does not exist here is shown with the value of a server that does not use it.
 
 use super::Page;
 use super::system;

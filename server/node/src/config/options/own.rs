@@ -1,4 +1,7 @@
 //! The options that do something.
+//!
+//! Names, defaults and forms are Redis's where Redis has the option. The text of each row is what `--help` prints. A new one
+//! is a row here and a field of `Settings`, which the compiler then asks for.
 
 use super::Change::{Anytime, AtStart};
 use super::{Change, Effect, Kind, OptionSpec};

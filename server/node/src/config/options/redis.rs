@@ -1,4 +1,7 @@
 //! The options of Redis 7.2 that have no meaning here, or none yet: taken, kept, shown.
+//!
+//! A configuration made for Redis must start here, and a tool that sets one of these must not fail. So each is checked as
+//! its kind says, remembered and returned; the log names those that were given a value which has no effect.
 
 use super::{Change, Effect, Kind, OptionSpec};
 
