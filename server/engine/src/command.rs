@@ -7,13 +7,13 @@
 mod args;
 mod counter;
 mod deadline;
-mod decimal;
 mod elements;
 mod error;
 mod hash;
 mod key;
 mod keyspace;
 mod list;
+mod long_double;
 mod places;
 mod set;
 mod sorted_set;

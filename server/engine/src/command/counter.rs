@@ -7,7 +7,7 @@
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use super::args::integer;
-use super::decimal::Decimal;
+use super::long_double::LongDouble;
 use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::store::locked::{LockedSlots, NewDeadline};
@@ -99,9 +99,9 @@ pub(super) fn incrbyfloat(
 
 /// The sum's text.
 fn add_floats(value: &[u8], delta: &[u8]) -> Result<String, CommandError> {
-    let both = Decimal::parse(value).zip(Decimal::parse(delta));
-    let (value, delta) = both.ok_or(CommandError::NotFloat)?;
-    value.checked_add(delta).map(Decimal::to_text).ok_or(CommandError::NanOrInfinity)
+    let number = |text| LongDouble::parse(text).ok_or(CommandError::NotFloat);
+    let sum = number(value)?.checked_add(number(delta)?).ok_or(CommandError::NanOrInfinity)?;
+    Ok(sum.text())
 }
 
 #[cfg(test)]

@@ -166,7 +166,7 @@ fn show(
 
 /// Milliseconds to the nearest second.
 fn seconds(millis: i64) -> i64 {
-    millis.saturating_add(500) / 1000
+    millis / 1000 + i64::from(millis % 1000 >= 500)
 }
 
 pub(super) fn ttl(
@@ -236,6 +236,7 @@ mod tests {
             ("PERSIST none", ":0"),
             ("PEXPIREAT a 9223372036854775807", ":1"),
             ("PEXPIRETIME a", ":9223372036854775807"),
+            ("EXPIRETIME a", ":9223372036854776"),
         ]);
         assert_eq!(bench.effects()[..2], ["set a 1", "deadline a @1010000"]);
     }
