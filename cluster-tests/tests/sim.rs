@@ -36,9 +36,9 @@ fn try_seed(seed: u64, options: Options) -> Result<Report, Box<Violation>> {
 }
 
 /// Runs a seed, and on failure runs it again with a trace to show.
-fn check(seed: u64) -> Report {
-    try_seed(seed, Options::default()).unwrap_or_else(|_| {
-        let violation = try_seed(seed, Options { trace: true, ..Options::default() });
+fn check(seed: u64, options: Options) -> Report {
+    try_seed(seed, options).unwrap_or_else(|_| {
+        let violation = try_seed(seed, Options { trace: true, ..options });
         panic!("{}", violation.expect_err("a seed fails again"))
     })
 }
@@ -49,29 +49,38 @@ fn say(text: &str) {
     println!("{text}");
 }
 
-#[test]
-fn promises_hold_under_faults() {
+/// Runs so many seeds, or the one that the environment names.
+fn check_seeds(seeds: u64, options: Options) {
     if let Some(seed) = variable("NUTHATCH_SIM_SEED") {
-        say(&format!("{:?}", check(seed)));
+        say(&format!("{:?}", check(seed, options)));
         return;
     }
-    let seeds = variable("NUTHATCH_SIM_SEEDS").unwrap_or(SEEDS);
     let (next, total) = (AtomicU64::new(0), Mutex::new(Report::default()));
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let seed @ 0.. = next.fetch_add(1, Ordering::Relaxed)
-                    && seed < seeds
-                {
-                    let report = check(seed);
-                    let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
-                    *total = sum(*total, report);
-                }
-            });
+    let work = || {
+        while let seed @ 0.. = next.fetch_add(1, Ordering::Relaxed)
+            && seed < seeds
+        {
+            let report = check(seed, options);
+            let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+            *total = sum(*total, report);
         }
+    };
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        (0..threads).for_each(|_| _ = scope.spawn(work));
     });
     say(&format!("{seeds} seeds: {:?}", total.lock().unwrap_or_else(PoisonError::into_inner)));
+}
+
+#[test]
+fn promises_hold_under_faults() {
+    check_seeds(variable("NUTHATCH_SIM_SEEDS").unwrap_or(SEEDS), Options::default());
+}
+
+#[test]
+fn promises_hold_from_election_to_election() {
+    let seeds = variable("NUTHATCH_SIM_SEEDS").unwrap_or(SEEDS) / 10;
+    check_seeds(seeds, Options { harsh: true, ..Options::default() });
 }
 
 fn sum(a: Report, b: Report) -> Report {
@@ -96,8 +105,8 @@ fn a_seed_is_a_run() {
 }
 
 /// Some seed must show that the rule is broken.
-fn check_noticed(mutation: Mutation) {
-    let options = Options { mutation: Some(mutation), ..Options::default() };
+fn check_noticed(mutation: Mutation, harsh: bool) {
+    let options = Options { mutation: Some(mutation), harsh, ..Options::default() };
     let found = (0..MUTATION_SEEDS).find_map(|seed| try_seed(seed, options).err());
     let violation = found.unwrap_or_else(|| panic!("{MUTATION_SEEDS} seeds did not notice {mutation:?}"));
     say(&format!("{mutation:?}: {violation}"));
@@ -105,25 +114,30 @@ fn check_noticed(mutation: Mutation) {
 
 #[test]
 fn sending_before_persisting_is_noticed() {
-    check_noticed(Mutation::SendBeforePersist);
+    check_noticed(Mutation::SendBeforePersist, true);
+}
+
+#[test]
+fn forgetting_a_vote_is_noticed() {
+    check_noticed(Mutation::ForgetVote, true);
 }
 
 #[test]
 fn keeping_a_replaced_suffix_is_noticed() {
-    check_noticed(Mutation::KeepSuffix);
+    check_noticed(Mutation::KeepSuffix, true);
 }
 
 #[test]
 fn a_new_id_for_the_same_request_is_noticed() {
-    check_noticed(Mutation::FreshProposalIds);
+    check_noticed(Mutation::FreshProposalIds, false);
 }
 
 #[test]
 fn a_wiped_voter_under_its_old_number_is_noticed() {
-    check_noticed(Mutation::KeepRaftId);
+    check_noticed(Mutation::KeepRaftId, false);
 }
 
 #[test]
 fn reads_without_a_majority_are_noticed() {
-    check_noticed(Mutation::UnconfirmedReads);
+    check_noticed(Mutation::UnconfirmedReads, true);
 }

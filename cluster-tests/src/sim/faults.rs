@@ -54,6 +54,11 @@ impl Character {
         Self { pause_ms_max: [300, 1_000, 3_000][random.below(3)], weights }
     }
 
+    /// Crashes and network faults without a pause.
+    pub fn harsh() -> Self {
+        Self { pause_ms_max: 600, weights: [1, 0, 4, 0] }
+    }
+
     /// When the next fault comes.
     pub fn pause_ms(&self, random: &mut Random) -> u64 {
         random.within(20..self.pause_ms_max)

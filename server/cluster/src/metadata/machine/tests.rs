@@ -348,3 +348,17 @@ fn a_group_whose_members_on_disk_cannot_be_does_not_start() {
     let started = Machine::new(restored, MetadataConfig::with_seed(1));
     assert!(matches!(started, Err(StartError::Members)));
 }
+
+/// In a short log everybody is close to the end: that must not count as having caught up.
+#[test]
+fn a_learner_that_was_never_heard_of_is_not_made_a_voter() {
+    let mut group = Group::founded();
+    for number in [2, 3] {
+        let join = TopologyChange::Join { joiner: joiner(number, Vec::new()), role: Role::Watcher };
+        group.propose(1, vec![join]).expect("it leads");
+        group.run();
+    }
+    group.tick(60);
+    let status = group.at(1).status();
+    assert_eq!((status.voters.len(), status.learners.len()), (1, 1));
+}
