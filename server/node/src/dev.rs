@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
 use crate::clock;
@@ -114,10 +114,13 @@ fn start(arguments: &Arguments) -> Result<(), DevError> {
         return Err(DevError::Replicas(arguments.replicas));
     }
     let ports = ports(arguments.port, arguments.primaries)?;
-    let home = Home::new(arguments)?;
+    let mut home = Home::new(arguments)?;
     // One thread: children are told to end when the thread that started them does.
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run_cluster(&ports, &home.path, &arguments.options))
+    let ended = runtime.block_on(run_cluster(&ports, &home.path, &arguments.options));
+    // Who reads of an error wants to see the logs that it names.
+    home.temporary &= ended.is_ok();
+    ended
 }
 
 /// The ports for clients; an error if they or those for nodes are in use.
@@ -160,10 +163,32 @@ impl Drop for Home {
     }
 }
 
+/// The signals that end the cluster: Ctrl-C, a service manager's, and the closing of the terminal.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn first(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
 async fn run_cluster(ports: &[u16], dir: &std::path::Path, options: &[String]) -> Result<(), DevError> {
     let began = clock::monotonic();
     // From the first child on, a signal must end the children in good order.
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut signals = Signals::new()?;
     let mut children = Children::default();
     for &port in ports {
         children.add(Child::start(port, ports, dir, options)?);
@@ -174,8 +199,7 @@ async fn run_cluster(ports: &[u16], dir: &std::path::Path, options: &[String]) -
             Err(_) => Err(DevError::TooSlow { dir: dir.to_owned() }),
         },
         died = children.first_death() => Err(died.into()),
-        _ = interrupt.recv() => return children.stop().await.map_err(DevError::from),
-        _ = terminate.recv() => return children.stop().await.map_err(DevError::from),
+        () = signals.first() => return children.stop().await.map_err(DevError::from),
     };
     let nodes = match formed {
         Ok(nodes) => nodes,
@@ -187,8 +211,7 @@ async fn run_cluster(ports: &[u16], dir: &std::path::Path, options: &[String]) -
     table::print(&nodes, ports[0], dir, clock::monotonic() - began);
     let ended = tokio::select! {
         died = children.first_death() => Err(died.into()),
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        () = signals.first() => Ok(()),
     };
     children.stop().await?;
     ended

@@ -76,7 +76,8 @@ impl Child {
         if !others.is_empty() {
             command.args(["--join", &others.join(",")]);
         }
-        command.args(options).stdin(Stdio::null()).kill_on_drop(true);
+        // A group of its own: Ctrl-C is for the parent, which then ends its children in good order.
+        command.args(options).stdin(Stdio::null()).kill_on_drop(true).process_group(0);
         command.stdout(output.try_clone().map_err(failed)?).stderr(output);
         Ok(Self { port, log, process: command.spawn().map_err(failed)? })
     }
