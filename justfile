@@ -19,6 +19,7 @@ ci:
 # The generated documents.
 docs:
     cargo run -p nuthatch-proto --example commands-md > docs/COMMANDS.md
+    NUTHATCH_UPDATE_DOCS=1 cargo test -p nuthatch-node options_md
 
 # The benches of parser, store and routing.
 bench *arguments:

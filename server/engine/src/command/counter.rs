@@ -1,8 +1,9 @@
 //! Counters: strings that hold a number.
 //!
 //! A counter has no type of its own: each command reads the string as a number, adds, and writes the digits back. Integers
-//! are of 64 bits and an overflow is refused before anything changes; floats are added as decimal digits (`decimal.rs`), as
-//! exactly as Redis's wider ones. The effect is the resulting string, never "add": a copy must not compute it again.
+//! are of 64 bits and an overflow is refused before anything changes; floats are added in the
+//! format in which Redis adds them (`long_double`). The effect is the resulting string, never "add": a copy must not compute
+//! it again.
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
