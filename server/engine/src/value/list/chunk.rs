@@ -11,8 +11,6 @@
 use super::super::item::Item;
 use crate::effect::End;
 
-const SMALLEST: usize = 32;
-
 /// Elements packed in one allocation.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Chunk {
@@ -138,7 +136,9 @@ impl Chunk {
     #[cold]
     fn make_room(&mut self, end: End, cost: usize, limit: usize) {
         let used = self.used();
-        let wanted = (used + used / 2).clamp(SMALLEST, limit.max(SMALLEST)).max(used + cost);
+        // By an eighth: there may be millions of short lists.
+        let needed = used + cost;
+        let wanted = (needed + needed / 8).next_multiple_of(16).min(limit.max(needed));
         let mut buffer = vec![0; wanted].into_boxed_slice();
         let start = match end {
             End::Left => wanted - used,
