@@ -63,9 +63,12 @@ fn main() {
         "{} keys, {} B values, {} of 10 requests read, best of {} rounds",
         options.keys, options.size, options.reads, options.rounds
     );
-    println!("  one thread   {:8.2} M requests/s", one.wall / 1e6);
-    println!("  two threads  {:8.2} M requests/s   x{:.2}", two.wall / 1e6, two.wall / one.wall);
-    println!("  per second of CPU instead, which a busy machine blurs less: x{:.2}", two.cpu / one.cpu);
+    let million = |rate: f64| rate / 1e6;
+    println!("  one thread   {:8.2} M requests/s", million(one.wall));
+    println!("  two threads  {:8.2} M requests/s   x{:.2}", million(two.wall), two.wall / one.wall);
+    println!("per second of CPU, which tells the threads' cost to each other on a busy machine:");
+    println!("  one thread   {:8.2} M requests", million(one.cpu));
+    println!("  two threads  {:8.2} M requests     x{:.2}", million(two.cpu), two.cpu / one.cpu);
 }
 
 /// Requests per second of time, and per second of the threads' CPU time; of several threads the sum.
