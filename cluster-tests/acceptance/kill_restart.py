@@ -8,6 +8,7 @@ through a survivor (deleted and added again, timed), the node comes back on the 
 the same id, and in the end every node must tell the same owners. Every third turn the victim is the metadata leader.
 Prints the commit times; exits with 1 at the first disagreement.
 """
+import atexit
 import os
 import signal
 import socket
@@ -18,7 +19,7 @@ import time
 
 binary = sys.argv[1]
 turns = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-base = int(sys.argv[3]) if len(sys.argv) > 3 else 27501
+base = int(sys.argv[3]) if len(sys.argv) > 3 else 21501
 root = tempfile.mkdtemp(prefix="nuthatch-kill-")
 
 
@@ -74,6 +75,7 @@ class Node:
         self.id = call(port, "CLUSTER", "MYID")
 
     def start(self):
+        # The cluster port is 10,000 higher: keep it below the ports that the system gives to clients.
         log = open(os.path.join(self.dir, "log"), "a")
         arguments = [binary, "server", "--port", str(self.port), "--cluster-enabled", "yes", "--dir", self.dir]
         self.process = subprocess.Popen(arguments, stdout=log, stderr=log)
@@ -123,7 +125,10 @@ def change_slot(node, slot):
 
 
 change_slot.step = 0
-nodes = [Node(base + n) for n in range(3)]
+nodes = []
+atexit.register(lambda: [node.process.kill() for node in nodes])
+for n in range(3):
+    nodes.append(Node(base + n))
 third = 16384 // 3
 for number, node in enumerate(nodes):
     last = 16383 if number == 2 else (number + 1) * third - 1
