@@ -97,6 +97,27 @@ fn sum(a: Report, b: Report) -> Report {
     }
 }
 
+// Seeds that failed once. Each stands for its story only as long as the world stays as it is; the machine's own tests
+// keep the stories themselves.
+
+/// A node that did not know yet that it was a member was made the second of two voters, and nobody could be elected.
+#[test]
+fn seed_7_a_learner_that_has_confirmed_nothing() {
+    check(7, Options::default());
+}
+
+/// A copy of a request arrived when its outcome had been forgotten, and was made a second time.
+#[test]
+fn seed_4_a_request_that_outlives_its_outcome() {
+    check(4, Options::default());
+}
+
+/// A voter was elected while its removal was in the log; the library misses a leader that is no member.
+#[test]
+fn seed_331_a_leader_that_is_removed() {
+    check(331, Options::default());
+}
+
 #[test]
 fn a_seed_is_a_run() {
     let run = |seed| try_seed(seed, Options::default());

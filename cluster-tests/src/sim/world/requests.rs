@@ -9,11 +9,8 @@ use super::{Answer, Asker, Client, Happening, Input, Mutation, Place, Purpose, W
 
 impl World {
     pub(super) fn wake(&mut self, number: usize) {
-        let in_reach = |client: &Client| {
-            client.request.as_ref().is_none_or(|request| self.proposals.is_near(request.proposal.id))
-        };
         let may_begin = number < self.writers && self.healed_at.is_none();
-        let all_in_reach = self.clients.iter().all(in_reach);
+        let all_in_reach = self.all_in_reach();
         let client = &mut self.clients[number];
         client.attempt += 1;
         let attempt = client.attempt;
@@ -40,6 +37,14 @@ impl World {
         for ms in self.arrivals(gateway, target) {
             self.after(ms, Happening::Arrive(target, input.clone()));
         }
+    }
+
+    /// Whether another proposal may begin: a node keeps fewer in flight than are remembered.
+    pub(super) fn all_in_reach(&self) -> bool {
+        let in_reach = |client: &Client| {
+            client.request.as_ref().is_none_or(|request| self.proposals.is_near(request.proposal.id))
+        };
+        self.clients.iter().all(in_reach)
     }
 
     pub(super) fn leader_as_seen_by(&self, place: Place) -> Option<Place> {
@@ -150,7 +155,7 @@ impl World {
 
     pub(super) fn ask_to_join(&mut self, place: Place) {
         let number = self.writers + place;
-        if self.clients[number].request.is_some() {
+        if self.clients[number].request.is_some() || !self.all_in_reach() {
             return;
         }
         let node = self.nodes[place].id;

@@ -115,10 +115,19 @@ impl World {
 
     pub(super) fn forget(&mut self, place: Place) {
         let number = self.writers + place;
-        if self.is_member(place) && self.can_lose_a_voter() && self.clients[number].request.is_none() {
+        let idle = self.clients[number].request.is_none() && self.all_in_reach();
+        if self.is_member(place) && self.can_lose_a_voter() && idle {
             self.ask_to_forget(place);
             let attempt = self.clients[number].attempt;
             self.after(0, Happening::Wake(number, attempt));
+            // It may be made the leader while it is on its way out.
+            if let Some(leader) = self.leader() {
+                let (life, to) = (self.nodes[leader].life, self.nodes[place].raft_id);
+                for ms in [50, 150, 250, 350] {
+                    let ms = ms + self.random.within(0..100);
+                    self.after(ms, Happening::Input(leader, life, Input::Transfer(to)));
+                }
+            }
         }
     }
 
