@@ -186,6 +186,12 @@ impl<'a> Batch<'a> {
         let mut reply = ReplyWriter::new(replies, self.session.protocol());
         let spec = match refuse::resolve(request.spec, args) {
             Ok(spec) => spec,
+            Err(_) if refuse::is_http(args) => {
+                tracing::warn!(
+                    "Possible SECURITY ATTACK detected: a client speaks HTTP, and is disconnected"
+                );
+                return Flow::Close;
+            }
             Err(error) => {
                 self.reject(request.spec, &error, &mut reply);
                 return Flow::Done;

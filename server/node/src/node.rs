@@ -41,8 +41,12 @@ pub(crate) const REDIS_VERSION: &str = "7.2.4";
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// It cannot listen there.
-    #[error("cannot listen on {address}: {source}")]
+    #[error(
+        "option '{option}': cannot listen on {address}: {source}; end what listens there, or choose another port or `bind`"
+    )]
     Listen {
+        /// The option that names the port.
+        option: &'static str,
         /// Where.
         address: String,
         /// Why not.
@@ -131,7 +135,7 @@ impl Prepared {
         } else {
             log::start(settings.loglevel, None)?;
         }
-        let listeners = listen(&settings, settings.port)?;
+        let listeners = listen(&settings, "port", settings.port)?;
         limits::raise_descriptors(settings.maxclients);
         let options = EngineOptions { databases: settings.databases, hash_seed: clock::seed()? };
         let engine = Arc::new(Engine::new(options));
@@ -193,8 +197,16 @@ impl Prepared {
     }
 }
 
-fn listen(settings: &Settings, port: u16) -> Result<Vec<std::net::TcpListener>, StartError> {
-    listener::listen(settings, port).map_err(|(address, source)| StartError::Listen { address, source })
+fn listen(
+    settings: &Settings,
+    option: &'static str,
+    port: u16,
+) -> Result<Vec<std::net::TcpListener>, StartError> {
+    listener::listen(settings, port).map_err(|(address, source)| StartError::Listen {
+        option,
+        address,
+        source,
+    })
 }
 
 fn control_options(settings: &Settings, engine: Arc<Engine>) -> Result<ControlOptions, StartError> {
@@ -202,7 +214,7 @@ fn control_options(settings: &Settings, engine: Arc<Engine>) -> Result<ControlOp
     let announced = |port: u16, else_port: u16| if port == 0 { else_port } else { port };
     Ok(ControlOptions {
         directory: settings.dir.clone(),
-        sockets: listen(settings, cluster.port)?,
+        sockets: listen(settings, "cluster-port", cluster.port)?,
         announce_host: Some(cluster.announce_ip.clone()).filter(|ip| !ip.is_empty()),
         announce_hostname: cluster.announce_hostname.clone(),
         port: announced(cluster.announce_port, settings.port),

@@ -196,6 +196,16 @@ fn who_breaks_the_protocol_hears_why_after_the_replies_and_is_closed() {
 }
 
 #[test]
+fn who_speaks_http_is_disconnected_before_more_of_it_runs() {
+    let server = Server::start(&[]);
+    for line in ["POST / HTTP/1.1\r\n", "Host: example\r\n"] {
+        let mut client = server.connect();
+        client.check(request(&["PING"]) + line + "PING\r\n", "+PONG\r\n".to_owned());
+        client.expect_closed();
+    }
+}
+
+#[test]
 fn a_password_is_asked_for() {
     let server = Server::start(&["--requirepass", "secret"]);
     let mut client = server.connect();

@@ -11,8 +11,8 @@ pub(crate) enum Kind {
     Bool,
     /// A whole number in a range, both ends included.
     Integer(i64, u64),
-    /// A number of bytes, perhaps with a unit (`64mb`).
-    Memory,
+    /// A number of bytes, perhaps with a unit (`64mb`), and at least so many.
+    Memory(u64),
     /// One of these words.
     Word(&'static [&'static str]),
     /// Any text.
@@ -53,9 +53,7 @@ impl Kind {
                 _ => Err("argument must be 'yes' or 'no'".to_owned()),
             },
             Self::Integer(min, max) => integer(value, min, max),
-            Self::Memory => parse_memory(value)
-                .map(|bytes| bytes.to_string())
-                .ok_or_else(|| "argument must be a memory value".to_owned()),
+            Self::Memory(min) => memory(value, min),
             Self::Word(words) => words
                 .iter()
                 .find(|word| word.eq_ignore_ascii_case(value))
@@ -66,6 +64,14 @@ impl Kind {
             Self::Save => save_points(value),
             Self::OutputLimits => output_limits(value, current),
         }
+    }
+}
+
+fn memory(value: &str, min: u64) -> Result<String, String> {
+    match parse_memory(value) {
+        Some(bytes) if bytes >= min => Ok(bytes.to_string()),
+        Some(_) => Err(format!("argument must be between {min} and {} inclusive", i64::MAX)),
+        None => Err("argument must be a memory value".to_owned()),
     }
 }
 
@@ -145,8 +151,8 @@ mod tests {
     fn values_take_their_printed_form() {
         check(Kind::Bool, "YES", Ok("yes"));
         check(Kind::Integer(0, 65535), "07001", Ok("7001"));
-        check(Kind::Memory, "64mb", Ok("67108864"));
-        check(Kind::Memory, "1G", Ok("1000000000"));
+        check(Kind::Memory(0), "64mb", Ok("67108864"));
+        check(Kind::Memory(0), "1G", Ok("1000000000"));
         check(Kind::Word(&["notice", "debug"]), "Debug", Ok("debug"));
         check(Kind::Addresses, "127.0.0.1  -::1", Ok("127.0.0.1 -::1"));
         check(Kind::Save, "900 1  60 10000", Ok("900 1 60 10000"));
@@ -164,8 +170,11 @@ mod tests {
         check(Kind::Integer(1, 9), "x", Err("argument couldn't be parsed into an integer"));
         check(Kind::Integer(1, 9), "10", Err("argument must be between 1 and 9 inclusive"));
         check(Kind::Integer(-1, 9), "-2", Err("argument must be between -1 and 9 inclusive"));
-        check(Kind::Memory, "1x", Err("argument must be a memory value"));
-        check(Kind::Memory, "99999999999gb", Err("argument must be a memory value"));
+        let least = "argument must be between 1048576 and 9223372036854775807 inclusive";
+        check(Kind::Memory(1 << 20), "1mb", Ok("1048576"));
+        check(Kind::Memory(1 << 20), "10", Err(least));
+        check(Kind::Memory(0), "1x", Err("argument must be a memory value"));
+        check(Kind::Memory(0), "99999999999gb", Err("argument must be a memory value"));
         check(Kind::Word(&["a", "b"]), "c", Err("argument(s) must be one of the following: a, b"));
         check(Kind::Save, "900", Err("Invalid save parameters"));
         check(

@@ -25,7 +25,7 @@ fn values(kind: Kind) -> String {
         Kind::Bool => "`yes`, `no`".to_owned(),
         Kind::Integer(min, max) if max >= i64::MAX as u64 => format!("a number from {min}"),
         Kind::Integer(min, max) => format!("a number, {min} to {max}"),
-        Kind::Memory => "bytes, with `kb`, `mb`, `gb`".to_owned(),
+        Kind::Memory(_) => "bytes, with `kb`, `mb`, `gb`".to_owned(),
         Kind::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Kind::Text => "text".to_owned(),
         Kind::Words => "words".to_owned(),

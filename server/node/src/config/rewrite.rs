@@ -29,7 +29,7 @@ fn line(id: OptionId, values: &Values) -> String {
             value.to_owned()
         }
         Kind::Words | Kind::Addresses | Kind::Save | Kind::OutputLimits => quote(""),
-        Kind::Bool | Kind::Integer(..) | Kind::Memory | Kind::Word(_) | Kind::Text => quote(value),
+        Kind::Bool | Kind::Integer(..) | Kind::Memory(_) | Kind::Word(_) | Kind::Text => quote(value),
     };
     format!("{} {value}", id.spec().name)
 }

@@ -47,10 +47,10 @@ impl Values {
             (Kind::Words | Kind::Addresses | Kind::OutputLimits, words) => words.join(" "),
             // Several lines of `save` add up.
             (Kind::Save, words) => save_line(self.get(id), words),
-            (Kind::Bool | Kind::Integer(..) | Kind::Memory | Kind::Word(_) | Kind::Text, [value]) => {
+            (Kind::Bool | Kind::Integer(..) | Kind::Memory(_) | Kind::Word(_) | Kind::Text, [value]) => {
                 value.clone()
             }
-            (Kind::Bool | Kind::Integer(..) | Kind::Memory | Kind::Word(_) | Kind::Text, _) => {
+            (Kind::Bool | Kind::Integer(..) | Kind::Memory(_) | Kind::Word(_) | Kind::Text, _) => {
                 return Err(ConfigError::Words { name: name.clone(), place: place.clone() });
             }
         };

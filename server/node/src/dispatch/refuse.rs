@@ -38,6 +38,15 @@ fn unusual(spec: &'static CommandSpec, args: Args<'_>) -> Result<&'static Comman
     }
 }
 
+/// Whether the request is a line of HTTP: a browser was talked into sending it (cross-protocol scripting), and the lines
+/// that follow must not run.
+///
+/// Source: `securityWarningCommand` of Redis.
+#[cold]
+pub(crate) fn is_http(args: Args<'_>) -> bool {
+    args.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:"))
+}
+
 /// The error for a wrong number of arguments.
 pub(crate) fn wrong_number(name: &str) -> String {
     format!("ERR wrong number of arguments for '{name}' command")

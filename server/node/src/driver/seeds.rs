@@ -71,7 +71,9 @@ async fn join_any(shared: &Arc<Shared>, seeds: &[PeerAddress]) {
         if !shared.view().joining {
             let answers = ask_all(shared, seeds).await;
             if answers.is_empty() && !logged {
-                tracing::warn!("no seed answers yet; the node goes on trying");
+                tracing::warn!(
+                    "no seed gives an answer yet: they are down, or have another cluster-secret; the node goes on trying"
+                );
                 logged = true;
             }
             let patient = answers.len() < seeds.len() && begun.elapsed() < PATIENCE;

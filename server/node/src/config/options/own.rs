@@ -88,10 +88,16 @@ pub(super) static OPTIONS: [OptionSpec; 39] = [
         "How much is logged.",
     ),
     option("pidfile", Kind::Text, "", AtStart, "The file to write the process id to. Empty: none."),
-    option("proto-max-bulk-len", Kind::Memory, "536870912", Anytime, "The longest argument of a request."),
+    option(
+        "proto-max-bulk-len",
+        Kind::Memory(1 << 20),
+        "536870912",
+        Anytime,
+        "The longest argument of a request.",
+    ),
     option(
         "client-query-buffer-limit",
-        Kind::Memory,
+        Kind::Memory(1 << 20),
         "1073741824",
         Anytime,
         "How long an incomplete request may grow before its client is disconnected.",
@@ -112,7 +118,7 @@ pub(super) static OPTIONS: [OptionSpec; 39] = [
     ),
     option(
         "maxmemory",
-        Kind::Memory,
+        Kind::Memory(0),
         "0",
         Anytime,
         "The memory that data may take. Shown, and not enforced yet.",

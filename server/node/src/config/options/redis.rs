@@ -24,7 +24,7 @@ const fn kept(
 
 const BOOL: Kind = Kind::Bool;
 const NUMBER: Kind = Kind::Integer(i64::MIN, i64::MAX as u64);
-const MEMORY: Kind = Kind::Memory;
+const MEMORY: Kind = Kind::Memory(0);
 const TEXT: Kind = Kind::Text;
 const WORDS: Kind = Kind::Words;
 
