@@ -84,6 +84,17 @@ enum DevError {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// The directory has the files of other nodes.
+    #[error(
+        "--dir {}: it holds the cluster of another run ({found}): give that run's --primaries and --port, or another directory",
+        path.display()
+    )]
+    OtherCluster {
+        /// Which.
+        path: PathBuf,
+        /// A node of that run, as its directory is named.
+        found: String,
+    },
     /// A child.
     #[error(transparent)]
     Child(#[from] ChildError),
@@ -115,6 +126,7 @@ fn start(arguments: &Arguments) -> Result<(), DevError> {
     }
     let ports = ports(arguments.port, arguments.primaries)?;
     let mut home = Home::new(arguments)?;
+    home.check(&ports)?;
     // One thread: children are told to end when the thread that started them does.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(run_cluster(&ports, &home.path, &arguments.options));
@@ -151,6 +163,18 @@ impl Home {
             Ok(path) => Ok(Self { path, temporary }),
             Err(source) => Err(DevError::Dir { path, source }),
         }
+    }
+
+    /// Nodes of an earlier run that this one does not start would be members still, and the cluster never whole.
+    fn check(&self, ports: &[u16]) -> Result<(), DevError> {
+        let failed = |source| DevError::Dir { path: self.path.clone(), source };
+        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
+            let found = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+            if found.parse::<u16>().is_ok_and(|port| !ports.contains(&port)) {
+                return Err(DevError::OtherCluster { path: self.path.clone(), found });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -224,6 +248,16 @@ mod tests {
     fn refused(arguments: &[&str]) -> String {
         let arguments: Vec<_> = arguments.iter().map(|&a| a.to_owned()).collect();
         run(&arguments).expect_err("refused").0
+    }
+
+    #[test]
+    fn a_directory_of_other_nodes_is_refused() {
+        let path = std::env::temp_dir().join(format!("nuthatch-dev-test-{}", std::process::id()));
+        let home = Home { path, temporary: true };
+        std::fs::create_dir_all(home.path.join("7002")).expect("a directory");
+        assert!(home.check(&[7001, 7002]).is_ok());
+        let error = home.check(&[7001]).expect_err("7002 is left over").to_string();
+        assert!(error.contains("7002") && error.contains("--primaries"), "{error}");
     }
 
     #[test]
