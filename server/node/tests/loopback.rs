@@ -200,7 +200,7 @@ fn who_speaks_http_is_disconnected_before_more_of_it_runs() {
     let server = Server::start(&[]);
     for line in ["POST / HTTP/1.1\r\n", "Host: example\r\n"] {
         let mut client = server.connect();
-        client.check(request(&["PING"]) + line + "PING\r\n", "+PONG\r\n".to_owned());
+        client.check(request(&["PING"]) + line + "PING\r\n", "+PONG\r\n");
         client.expect_closed();
     }
 }
