@@ -79,12 +79,7 @@ impl Thread {
     #[inline]
     pub fn run(&mut self, engine: &Engine, requests: &Requests, batch: Range<usize>) -> usize {
         self.replies.clear();
-        let mut cx = Context {
-            now: Timestamp(1_000),
-            effects: &NoEffects,
-            stats: &mut self.stats,
-            rng: &mut self.rng,
-        };
+        let mut cx = Context::new(Timestamp(1_000), &NoEffects, &mut self.stats, &mut self.rng);
         for request in &requests.list[batch] {
             let mut reply = ReplyWriter::new(&mut self.replies, Protocol::Resp2);
             let args = Args::new(&requests.buffer, &requests.spans[request.spans.clone()]);

@@ -50,7 +50,18 @@ const ROOMS: [Room; 7] = [
     Room {
         name: "nuthatch-engine",
         ours: &["nuthatch-proto"],
-        others: Some(&["foldhash", "hashbrown", "itoa", "parking_lot", "ryu", "smallvec", "thiserror"]),
+        others: Some(&[
+            "bitflags",
+            "crc",
+            "foldhash",
+            "hashbrown",
+            "itoa",
+            "lzf",
+            "parking_lot",
+            "ryu",
+            "smallvec",
+            "thiserror",
+        ]),
         why: "the engine is synchronous: no cluster, runtime, clock, entropy or logging",
     },
     Room {

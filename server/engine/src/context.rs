@@ -6,6 +6,7 @@
 use nuthatch_proto::ids::Timestamp;
 
 use crate::effect::EffectSink;
+use crate::notice::{Classes, NoNotices, NoticeSink};
 
 /// One thread's surroundings for one batch of commands.
 pub struct Context<'a> {
@@ -17,6 +18,33 @@ pub struct Context<'a> {
     pub stats: &'a mut Stats,
     /// The thread's randomness.
     pub rng: &'a mut Rng,
+    /// Who hears of keyspace notices, under the lock of the key's slot.
+    pub notices: &'a dyn NoticeSink,
+    /// The classes of notices that are wanted.
+    pub classes: Classes,
+}
+
+impl<'a> Context<'a> {
+    /// Surroundings in which nobody asks for keyspace notices.
+    #[inline]
+    pub fn new(now: Timestamp, effects: &'a dyn EffectSink, stats: &'a mut Stats, rng: &'a mut Rng) -> Self {
+        Self { now, effects, stats, rng, notices: &NoNotices, classes: Classes::empty() }
+    }
+
+    /// The same, with somebody who asks for notices of these classes.
+    #[inline]
+    #[must_use]
+    pub fn with_notices(self, notices: &'a dyn NoticeSink, classes: Classes) -> Self {
+        Self { notices, classes, ..self }
+    }
+
+    /// Tells of an event on a key, if its class is wanted.
+    #[inline]
+    pub(crate) fn notify(&self, db: usize, class: Classes, event: &'static str, key: &[u8]) {
+        if self.classes.intersects(class) {
+            self.notices.notify(db, class, event, key);
+        }
+    }
 }
 
 /// What a thread's commands did; summed over the threads by whoever reports it.

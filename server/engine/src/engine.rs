@@ -333,7 +333,7 @@ mod tests {
     fn run(engine: &Engine, command: DataCommand, words: &[String]) -> String {
         let args: OwnedArgs = words.iter().collect();
         let (mut stats, mut rng, mut out) = (Stats::default(), Rng::new(1), Vec::new());
-        let mut cx = Context { now: Timestamp(1), effects: &NoEffects, stats: &mut stats, rng: &mut rng };
+        let mut cx = Context::new(Timestamp(1), &NoEffects, &mut stats, &mut rng);
         let slot = Slot::of_key(words[1].as_bytes());
         let mut reply = ReplyWriter::new(&mut out, Protocol::Resp2);
         engine.execute(&mut cx, 0, command, args.as_args(), slot, &mut reply).expect("gates are open");

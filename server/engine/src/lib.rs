@@ -12,6 +12,7 @@ mod context;
 pub mod effect;
 mod engine;
 mod expiry;
+pub mod notice;
 mod store;
 pub mod value;
 
@@ -19,6 +20,7 @@ pub use command::CommandError;
 pub use context::{Context, Rng, Stats};
 pub use effect::{Effect, EffectSink, NoEffects};
 pub use engine::{DatabaseStats, Engine, EngineOptions, Refused};
+pub use notice::{Classes, NoNotices, NoticeSink};
 pub use store::slot::Gate;
 
 #[cfg(test)]

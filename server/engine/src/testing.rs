@@ -88,12 +88,7 @@ impl Bench {
         let args = owned.as_args();
         let mut out = Vec::new();
         let mut reply = ReplyWriter::new(&mut out, self.protocol);
-        let mut cx = Context {
-            now: Timestamp(self.now),
-            effects: &self.effects,
-            stats: &mut self.stats,
-            rng: &mut self.rng,
-        };
+        let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng);
         let name = String::from_utf8_lossy(&args[0]).to_ascii_uppercase();
         if let Some(command) = keyspace_command(&name) {
             self.engine.execute_keyspace(&mut cx, self.db, command, args, &mut reply);
@@ -109,12 +104,7 @@ impl Bench {
 
     /// Removes the keys of a slot; how many there were.
     pub(crate) fn flush_slot(&mut self, slot: Slot) -> usize {
-        let mut cx = Context {
-            now: Timestamp(self.now),
-            effects: &self.effects,
-            stats: &mut self.stats,
-            rng: &mut self.rng,
-        };
+        let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng);
         self.engine.flush_slot(&mut cx, self.db, slot)
     }
 
@@ -139,12 +129,7 @@ impl Bench {
 
     /// Removes what is due now; how many keys that were.
     pub(crate) fn expire(&mut self, budget: usize) -> usize {
-        let mut cx = Context {
-            now: Timestamp(self.now),
-            effects: &self.effects,
-            stats: &mut self.stats,
-            rng: &mut self.rng,
-        };
+        let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng);
         self.engine.expire_due(&mut cx, budget)
     }
 }

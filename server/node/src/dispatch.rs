@@ -208,7 +208,7 @@ impl<'a> Batch<'a> {
             }
             Handler::Keyspace(command) => {
                 let EngineSide { stats, rng } = &mut *self.engine;
-                let mut cx = Context { now: self.now, effects: &*self.thread.counters, stats, rng };
+                let mut cx = Context::new(self.now, &*self.thread.counters, stats, rng);
                 self.thread.node.engine.execute_keyspace(&mut cx, self.session.db, command, args, &mut reply);
                 Flow::Done
             }
@@ -250,7 +250,7 @@ impl<'a> Batch<'a> {
                 }
             }
             let EngineSide { stats, rng } = &mut *self.engine;
-            let mut cx = Context { now: self.now, effects: &*self.thread.counters, stats, rng };
+            let mut cx = Context::new(self.now, &*self.thread.counters, stats, rng);
             match self.thread.node.engine.execute(&mut cx, self.session.db, command, args, slot, reply) {
                 Ok(()) => return,
                 Err(_refused) => self.view = self.thread.node.cluster.as_ref().map(MetadataHandle::view),

@@ -9,6 +9,7 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 use super::args::{int, is};
 use super::{CommandError, Handled};
 use crate::context::Context;
+use crate::notice::Classes;
 use crate::store::locked::LockedSlots;
 
 pub(super) fn del(
@@ -17,7 +18,14 @@ pub(super) fn del(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    reply.count(args.iter().skip(1).filter(|key| slots.delete(cx, key)).count());
+    let mut deleted = 0;
+    for key in args.skip(1).iter() {
+        if slots.delete(cx, key) {
+            slots.notify(cx, Classes::GENERIC, "del", key);
+            deleted += 1;
+        }
+    }
+    reply.count(deleted);
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use super::args;
 use super::elements;
 use crate::context::Context;
 use crate::effect::{Effect, End};
+use crate::notice::Classes;
 use crate::store::locked::LockedSlots;
 use crate::value::List;
 
@@ -46,6 +47,13 @@ fn push(
             list.push(end, element, emitter.limits());
             emitter.emit(Effect::ListPush { key, end, element });
         }
+        emitter.notify(
+            Classes::LIST,
+            match end {
+                End::Left => "lpush",
+                End::Right => "rpush",
+            },
+        );
         list.len()
     })?;
     reply.count(len);
@@ -96,6 +104,7 @@ fn pop(
         }
         if count > 0 {
             emitter.emit(Effect::ListPop { key, end, count });
+            emitter.notify(Classes::LIST, command);
         }
     })?;
     match (popped, wanted) {

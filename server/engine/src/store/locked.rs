@@ -18,6 +18,7 @@ use crate::command::CommandError;
 use crate::context::Context;
 use crate::effect::Effect;
 use crate::engine::{Engine, KeyHash};
+use crate::notice::Classes;
 use crate::value::{Collection, Kind, Limits};
 
 pub(crate) type Guard<'a> = MutexGuard<'a, SlotData>;
@@ -40,6 +41,7 @@ enum Held<'a> {
 pub(crate) struct Emitter<'a, 'c> {
     cx: &'a Context<'c>,
     place: Place,
+    key: &'a [u8],
     limits: &'a Limits,
 }
 
@@ -54,6 +56,12 @@ impl Emitter<'_, '_> {
     #[inline]
     pub(crate) fn emit(&self, effect: Effect<'_>) {
         self.place.emit(self.cx, effect);
+    }
+
+    /// Tells of an event on the collection's key.
+    #[inline]
+    pub(crate) fn notify(&self, class: Classes, event: &'static str) {
+        self.cx.notify(self.place.db, class, event, self.key);
     }
 }
 
@@ -100,6 +108,12 @@ impl<'a> LockedSlots<'a> {
     /// The database the command runs in.
     pub(crate) fn db(&self) -> usize {
         self.db
+    }
+
+    /// Tells of an event on a key of the command's database.
+    #[inline]
+    pub(crate) fn notify(&self, cx: &Context<'_>, class: Classes, event: &'static str, key: &[u8]) {
+        cx.notify(self.db, class, event, key);
     }
 
     /// How many databases there are.
@@ -193,7 +207,7 @@ impl<'a> LockedSlots<'a> {
         let Some(entry) = slot.live(cx, hashed, place) else { return Ok(None) };
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
-        let result = change(collection, &Emitter { cx, place, limits });
+        let result = change(collection, &Emitter { cx, place, key, limits });
         if object.is_empty() {
             slot.remove(hashed);
         }
@@ -211,7 +225,7 @@ impl<'a> LockedSlots<'a> {
         let (place, slot) = self.at(self.db, key);
         let Some(entry) = slot.live(cx, hashed, place) else {
             let mut collection = C::default();
-            let result = change(&mut collection, &Emitter { cx, place, limits });
+            let result = change(&mut collection, &Emitter { cx, place, key, limits });
             let object = collection.into_object();
             if !object.is_empty() {
                 slot.insert(hashed, Entry::object(key, object, None));
@@ -220,7 +234,7 @@ impl<'a> LockedSlots<'a> {
         };
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
-        let result = change(collection, &Emitter { cx, place, limits });
+        let result = change(collection, &Emitter { cx, place, key, limits });
         if object.is_empty() {
             slot.remove(hashed);
         }

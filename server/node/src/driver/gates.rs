@@ -86,7 +86,7 @@ impl Gates {
 /// Removes the keys of a slot whose gate is shut.
 fn sweep(engine: &Engine, slot: Slot) {
     let (mut stats, mut rng) = (Stats::default(), Rng::new(0));
-    let mut context = Context { now: clock::now(), effects: &NoEffects, stats: &mut stats, rng: &mut rng };
+    let mut context = Context::new(clock::now(), &NoEffects, &mut stats, &mut rng);
     for db in 0..engine.databases() {
         let removed = engine.flush_slot(&mut context, db, slot);
         if removed > 0 {

@@ -41,7 +41,7 @@ pub(crate) async fn expire(thread: Rc<Thread>) {
 fn expire_some(thread: &Thread) -> usize {
     let mut scratch = thread.scratch.borrow_mut();
     let EngineSide { stats, rng } = &mut scratch.engine;
-    let mut cx = Context { now: clock::now(), effects: &*thread.counters, stats, rng };
+    let mut cx = Context::new(clock::now(), &*thread.counters, stats, rng);
     let removed = thread.node.engine.expire_due(&mut cx, EXPIRE_BUDGET);
     thread.counters.publish(&scratch.engine.stats);
     removed
