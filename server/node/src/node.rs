@@ -6,6 +6,7 @@
 //! Start: sockets first, so that a taken port is known before anything else happens; then the parts; then the threads.
 //! Stop: no more connections, then the IO threads with the connections they have, then the rest.
 
+mod huge_pages;
 pub(crate) mod limits;
 pub(crate) mod upkeep;
 
@@ -134,6 +135,9 @@ impl Prepared {
             log::start(settings.loglevel, Some(path)).map_err(|source| file("logfile", path, source))?;
         } else {
             log::start(settings.loglevel, None)?;
+        }
+        if settings.disable_thp {
+            huge_pages::disable();
         }
         let listeners = listen(&settings, "port", settings.port)?;
         limits::raise_descriptors(settings.maxclients);

@@ -106,6 +106,8 @@ pub struct Settings {
     pub maxmemory: u64,
     /// `maxmemory-policy`, as it is shown.
     pub maxmemory_policy: String,
+    /// Whether the process goes without transparent huge pages (`disable-thp`).
+    pub disable_thp: bool,
     /// What concerns the cluster.
     pub cluster: ClusterSettings,
 }

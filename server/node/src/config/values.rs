@@ -115,6 +115,7 @@ impl Values {
             },
             maxmemory: self.number("maxmemory"),
             maxmemory_policy: self.text("maxmemory-policy").to_owned(),
+            disable_thp: self.yes("disable-thp"),
             cluster,
         })
     }

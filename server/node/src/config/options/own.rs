@@ -19,7 +19,7 @@ const fn option(
 const PORT: Kind = Kind::Integer(0, 65535);
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 39] = [
+pub(super) static OPTIONS: [OptionSpec; 40] = [
     option("port", PORT, "6379", AtStart, "The port for clients. 0: any that is free."),
     option(
         "bind",
@@ -138,6 +138,13 @@ pub(super) static OPTIONS: [OptionSpec; 39] = [
         "noeviction",
         Anytime,
         "What is evicted when there is too much data. Shown, and nothing is evicted yet.",
+    ),
+    option(
+        "disable-thp",
+        Kind::Bool,
+        "yes",
+        AtStart,
+        "Whether the process goes without transparent huge pages: the kernel clears 2 MB at the first touch of each, which stalls requests for milliseconds.",
     ),
     option("daemonize", Kind::Bool, "no", AtStart, "Must be `no`: run the node under a service manager."),
     option(

@@ -29,7 +29,7 @@ const TEXT: Kind = Kind::Text;
 const WORDS: Kind = Kind::Words;
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 144] = [
+pub(super) static OPTIONS: [OptionSpec; 143] = [
     kept("acl-pubsub-default", None, TEXT, "resetchannels"),
     kept("aclfile", None, TEXT, ""),
     kept("acllog-max-len", None, NUMBER, "128"),
@@ -69,7 +69,6 @@ pub(super) static OPTIONS: [OptionSpec; 144] = [
     kept("crash-log-enabled", None, BOOL, "yes"),
     kept("crash-memcheck-enabled", None, BOOL, "yes"),
     kept("dbfilename", None, TEXT, "dump.rdb"),
-    kept("disable-thp", None, BOOL, "yes"),
     kept("dynamic-hz", None, BOOL, "yes"),
     kept("enable-module-command", None, TEXT, "no"),
     kept("enable-protected-configs", None, TEXT, "no"),
