@@ -99,6 +99,9 @@ pub enum DataCommand {
     // Sorted sets.
     ZAdd,
     ZCard,
+    ZMPop,
+    ZPopMax,
+    ZPopMin,
     ZRange,
     ZRem,
     ZScore,
@@ -281,7 +284,7 @@ impl CommandSpec {
     #[inline]
     pub fn first_key(&self) -> Option<usize> {
         match self.keys {
-            [KeySpec { begin: BeginSearch::Index(index), flags, .. }, ..]
+            [KeySpec { begin: BeginSearch::Index(index), find: FindKeys::Range { .. }, flags }, ..]
                 if !flags.contains(KeyFlags::NOT_KEY) =>
             {
                 Some(usize::from(*index))
@@ -319,6 +322,7 @@ mod tests {
         assert_eq!((spec("get").first_key(), spec("get").has_one_key()), (Some(1), true));
         assert_eq!((spec("mset").first_key(), spec("mset").has_one_key()), (Some(1), false));
         assert_eq!((spec("rename").first_key(), spec("rename").has_one_key()), (Some(1), false));
+        assert_eq!((spec("zmpop").first_key(), spec("zmpop").has_one_key()), (None, false));
         assert_eq!((spec("ping").first_key(), spec("ping").has_one_key()), (None, false));
     }
 

@@ -244,7 +244,7 @@ fn begin(begin: BeginSearch, args: Args<'_>) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::{READS, UPDATES, key, keys_from, row};
+    use super::super::row::{READS, UPDATES, counted_keys, key, keys_from, row};
     use super::super::{Group, Handler, lookup};
     use super::*;
     use crate::resp::args::OwnedArgs;
@@ -276,14 +276,7 @@ mod tests {
         check("GET a b", Err(KeyError::WrongNumber));
     }
 
-    const NUMBERED: &[KeySpec] = &[
-        key(1, UPDATES),
-        KeySpec {
-            flags: READS,
-            begin: BeginSearch::Index(2),
-            find: FindKeys::KeyNum { key_num: 0, first: 1, step: 1 },
-        },
-    ];
+    const NUMBERED: &[KeySpec] = &[key(1, UPDATES), counted_keys(2, READS)];
     const AFTER_WORD: &[KeySpec] = &[KeySpec {
         flags: READS,
         begin: BeginSearch::Keyword("STREAMS", 1),

@@ -16,6 +16,7 @@ pub(super) const FAST: Flags = Flags::FAST;
 pub(super) const NO_AUTH: Flags = Flags::NO_AUTH;
 pub(super) const NO_MULTI: Flags = Flags::NO_MULTI;
 pub(super) const ALLOW_BUSY: Flags = Flags::ALLOW_BUSY;
+pub(super) const MOVABLEKEYS: Flags = Flags::MOVABLEKEYS;
 pub(super) const NO_ASYNC_LOADING: Flags = Flags::NO_ASYNC_LOADING;
 
 /// Looks whether the key exists, or at what is told without its data: a type, a length, a membership.
@@ -74,6 +75,15 @@ pub(super) const fn keys_from(index: u8, flags: KeyFlags) -> KeySpec {
 /// Keys and something else in turn, from this argument to the last.
 pub(super) const fn every_second_from(index: u8, flags: KeyFlags) -> KeySpec {
     range(index, -1, 2, flags)
+}
+
+/// The argument that says how many keys follow it.
+pub(super) const fn counted_keys(index: u8, flags: KeyFlags) -> KeySpec {
+    KeySpec {
+        flags,
+        begin: BeginSearch::Index(index),
+        find: FindKeys::KeyNum { key_num: 0, first: 1, step: 1 },
+    }
 }
 
 const fn range(index: u8, last: i8, step: u8, flags: KeyFlags) -> KeySpec {

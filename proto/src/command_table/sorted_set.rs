@@ -1,8 +1,12 @@
 //! Rows of the sorted set commands.
 //!
-//! All take one key, their first argument. ZRANGE has the options that replaced a family of older commands.
+//! Most take one key, their first argument; those on several say how many keys follow. ZRANGE has the options that
+//! replaced a family of older commands.
 
-use super::row::{DELETES, DENYOOM, EXAMINES, FAST, READONLY, READS, UPDATES, WRITE, key, row};
+use super::row::{
+    DELETES, DENYOOM, EXAMINES, FAST, MOVABLEKEYS, READONLY, READS, TAKES, UPDATES, WRITE, counted_keys, key,
+    row,
+};
 use super::{Acl, CommandSpec, DataCommand, Group, Handler};
 
 const fn data(name: &'static str, command: DataCommand, arity: i8) -> CommandSpec {
@@ -26,6 +30,30 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(1)")
         .syntax("key")
         .about("Counts the members of a sorted set."),
+    data("zmpop", DataCommand::ZMPop, -4)
+        .flags(&[WRITE, MOVABLEKEYS])
+        .acl(Acl::SORTEDSET)
+        .keys(&[counted_keys(1, TAKES)])
+        .since("7.0.0")
+        .cost("O(K+M*log(N)), K the number of keys, N the size of the sorted set, M the number of members returned")
+        .syntax("numkeys key [key ...] <MIN | MAX> [COUNT count]")
+        .about("Removes and returns members at one end of the first of some sorted sets that has any."),
+    data("zpopmax", DataCommand::ZPopMax, -2)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, TAKES)])
+        .since("5.0.0")
+        .cost("O(M*log(N)), N the size of the sorted set, M the number of members returned")
+        .syntax("key [count]")
+        .about("Removes and returns the members of the highest scores."),
+    data("zpopmin", DataCommand::ZPopMin, -2)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, TAKES)])
+        .since("5.0.0")
+        .cost("O(M*log(N)), N the size of the sorted set, M the number of members returned")
+        .syntax("key [count]")
+        .about("Removes and returns the members of the lowest scores."),
     data("zrange", DataCommand::ZRange, -4)
         .flags(&[READONLY])
         .acl(Acl::SORTEDSET)

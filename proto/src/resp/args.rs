@@ -59,6 +59,12 @@ impl<'a> Args<'a> {
         Self { buffer: self.buffer, spans: self.spans.get(count..).unwrap_or_default() }
     }
 
+    /// The arguments before that position; all of them if it lies past the end.
+    #[inline]
+    pub fn take(self, count: usize) -> Self {
+        Self { buffer: self.buffer, spans: &self.spans[..count.min(self.spans.len())] }
+    }
+
     /// The arguments one by one.
     #[inline]
     pub fn iter(self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone {
@@ -124,5 +130,7 @@ mod tests {
         assert_eq!(args.get(3), None);
         assert_eq!(args.skip(1).iter().collect::<Vec<_>>(), [&b"key"[..], b""]);
         assert!(args.skip(9).is_empty());
+        assert_eq!(args.take(2).iter().collect::<Vec<_>>(), [&b"SET"[..], b"key"]);
+        assert_eq!((args.take(0).len(), args.take(9).len()), (0, 3));
     }
 }

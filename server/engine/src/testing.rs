@@ -5,7 +5,7 @@
 
 use std::sync::Mutex;
 
-use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
+use nuthatch_proto::command_table::{self, DataCommand, KeyspaceCommand};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::args::OwnedArgs;
 use nuthatch_proto::resp::{Protocol, ReplyWriter};
@@ -94,7 +94,9 @@ impl Bench {
             self.engine.execute_keyspace(&mut cx, self.db, command, args, &mut reply);
         } else {
             let command = data_command(&name).expect("a command of the engine");
-            let slot = Slot::of_key(&args[1]);
+            let spec = command_table::lookup(name.as_bytes()).expect("a command of the table");
+            let first = command_table::keys(spec, args).ok().and_then(|mut keys| keys.next());
+            let slot = Slot::of_key(&args[first.unwrap_or(1)]);
             if let Err(refused) = self.engine.execute(&mut cx, self.db, command, args, slot, &mut reply) {
                 return format!("-{refused}\r\n").into_bytes();
             }
@@ -243,6 +245,9 @@ fn data_command(name: &str) -> Option<DataCommand> {
         C::SRem,
         C::ZAdd,
         C::ZCard,
+        C::ZMPop,
+        C::ZPopMax,
+        C::ZPopMin,
         C::ZRange,
         C::ZRem,
         C::ZScore,

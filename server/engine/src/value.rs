@@ -36,7 +36,7 @@ pub use item::{IntegerText, Item};
 pub use limits::Limits;
 pub use list::List;
 pub use set::Set;
-pub use sorted_set::{LexBound, LexRange, ScoreBound, ScoreRange, SortedSet, Upserted};
+pub use sorted_set::{Extreme, LexBound, LexRange, ScoreBound, ScoreRange, SortedSet, Upserted};
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

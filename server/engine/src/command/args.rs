@@ -3,6 +3,8 @@
 //! What Redis accepts is narrow, and clients rely on what it refuses: spaces, NaN, integers with a plus sign. Two readings of floats are kept apart because Redis has two: commands refuse what a double cannot hold, bounds of
 //! ranges take it as infinite. The parsers are pure; the errors they map to are Redis's texts.
 
+use nuthatch_proto::resp::Args;
+
 use super::CommandError;
 pub(crate) use nuthatch_proto::resp::number::parse_integer;
 
@@ -70,6 +72,59 @@ fn hexadecimal(text: &str) -> Option<f64> {
 /// The same, or the error a command replies.
 pub(crate) fn float(text: &[u8]) -> Result<f64, CommandError> {
     parse_float(text).ok_or(CommandError::NotFloat)
+}
+
+/// A count that must be positive, zero included (`LPOP key count`).
+pub(crate) fn count(text: &[u8]) -> Result<usize, CommandError> {
+    let number = parse_integer(text).and_then(|number| usize::try_from(number).ok());
+    number.ok_or(CommandError::NotPositive)
+}
+
+/// A count of at least one; everything else is the error with that text.
+pub(crate) fn at_least_one(text: &[u8], error: &'static str) -> Result<usize, CommandError> {
+    let number = parse_integer(text).and_then(|number| usize::try_from(number).ok()).filter(|&n| n > 0);
+    number.ok_or(CommandError::Other(error))
+}
+
+/// The keys that follow the argument at `position`, which says how many there are, and what follows them.
+pub(crate) fn counted_keys(args: Args<'_>, position: usize) -> Result<(Args<'_>, Args<'_>), CommandError> {
+    let rest = args.skip(position + 1);
+    let count = args.get(position).ok_or(CommandError::Syntax)?;
+    let count = at_least_one(count, "ERR numkeys should be greater than 0")?;
+    if count > rest.len() {
+        return Err(CommandError::Syntax);
+    }
+    Ok((rest.take(count), rest.skip(count)))
+}
+
+/// What LMPOP and ZMPOP pop: `numkeys key [key ...] <first | last> [COUNT count]`.
+pub(crate) struct MultiPop<'a> {
+    /// The keys, of which the first that holds anything is popped from.
+    pub(crate) keys: Args<'a>,
+    /// Whether the second of the two ends was named.
+    pub(crate) last: bool,
+    /// How many elements at most.
+    pub(crate) count: usize,
+}
+
+impl<'a> MultiPop<'a> {
+    /// Reads it from the argument at `position` on; `ends` are the words for the two ends.
+    pub(crate) fn parse(args: Args<'a>, position: usize, ends: [&str; 2]) -> Result<Self, CommandError> {
+        let (keys, rest) = counted_keys(args, position)?;
+        let end = rest.get(0).and_then(|word| ends.iter().position(|end| is(word, end)));
+        let last = end.ok_or(CommandError::Syntax)? == 1;
+        let count = match (rest.get(1), rest.get(2)) {
+            (None, _) => 1,
+            (Some(word), Some(count)) if is(word, "count") => {
+                at_least_one(count, "ERR count should be greater than 0")?
+            }
+            (Some(_), _) => return Err(CommandError::Syntax),
+        };
+        if rest.len() > 3 {
+            return Err(CommandError::Syntax);
+        }
+        Ok(Self { keys, last, count })
+    }
 }
 
 /// Whether an argument is this option.

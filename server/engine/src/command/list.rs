@@ -89,7 +89,7 @@ fn pop(
     if args.len() > 3 {
         return Err(CommandError::WrongArity(command));
     }
-    let wanted = args.get(2).map(count).transpose()?;
+    let wanted = args.get(2).map(args::count).transpose()?;
     let key = args.at(1);
     let popped = slots.modify(cx, key, |list: &mut List, emitter| {
         let count = wanted.unwrap_or(1).min(list.len());
@@ -113,11 +113,6 @@ fn pop(
         (None, None) => reply.null(),
     }
     Ok(())
-}
-
-fn count(text: &[u8]) -> Result<usize, CommandError> {
-    let number = args::parse_integer(text).and_then(|number| usize::try_from(number).ok());
-    number.ok_or(CommandError::NotPositive)
 }
 
 pub(super) fn llen(

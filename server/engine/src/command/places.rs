@@ -8,7 +8,7 @@ use nuthatch_proto::resp::Args;
 use nuthatch_proto::slot::Slot;
 use smallvec::SmallVec;
 
-use super::key;
+use super::{args, key};
 use crate::store::slot::Place;
 
 /// Where a command's keys stand among its arguments.
@@ -24,9 +24,12 @@ enum Keys {
     All,
     /// The first of every pair.
     EverySecond,
+    /// As many as the argument at `count` says, behind it; and the first argument if it is a destination.
+    Counted { count: usize, destination: bool },
 }
 
-/// The places of a command's keys in ascending order, each once; `None` if all keys are where the first one is.
+/// The places of a command's keys in ascending order, each once; `None` if all keys are where the first one is. None at
+/// all where arguments do not say what the keys are: such a command fails before it asks for one.
 #[inline]
 pub(crate) fn places(
     command: DataCommand,
@@ -39,12 +42,29 @@ pub(crate) fn places(
         Keys::First => true,
         Keys::All => args.len() == 2,
         Keys::EverySecond => args.len() == 3,
-        Keys::FirstTwo | Keys::FirstTwoAcross => false,
+        Keys::FirstTwo | Keys::FirstTwoAcross | Keys::Counted { .. } => false,
     };
     if alone { None } else { several(keys, args, first, databases) }
 }
 
 fn several(keys: Keys, args: Args<'_>, first: Place, databases: usize) -> Option<SmallVec<[Place; 4]>> {
+    let mut places: SmallVec<[Place; 4]> = match keys {
+        Keys::Counted { count, destination } => {
+            let numbered = args::counted_keys(args, count).map_or_else(|_| args.take(0), |(keys, _)| keys);
+            let destination = destination.then(|| args.at(1));
+            let place = |key| Place { slot: Slot::of_key(key), ..first };
+            destination.into_iter().chain(numbered.iter()).map(place).collect()
+        }
+        Keys::First | Keys::FirstTwo | Keys::FirstTwoAcross | Keys::All | Keys::EverySecond => {
+            listed(keys, args, first, databases)
+        }
+    };
+    places.sort_unstable();
+    places.dedup();
+    (places[..] != [first]).then_some(places)
+}
+
+fn listed(keys: Keys, args: Args<'_>, first: Place, databases: usize) -> SmallVec<[Place; 4]> {
     let step = if keys == Keys::EverySecond { 2 } else { 1 };
     let count = if matches!(keys, Keys::FirstTwo | Keys::FirstTwoAcross) { 2 } else { args.len() };
     let rest = args.iter().skip(1).step_by(step).take(count).skip(1);
@@ -55,9 +75,7 @@ fn several(keys: Keys, args: Args<'_>, first: Place, databases: usize) -> Option
     {
         place.db = key::copy_database(args, databases).unwrap_or(first.db);
     }
-    places.sort_unstable();
-    places.dedup();
-    (places[..] != [first]).then_some(places)
+    places
 }
 
 fn keys(command: DataCommand) -> Keys {
@@ -66,6 +84,7 @@ fn keys(command: DataCommand) -> Keys {
         C::MGet | C::Del | C::Exists | C::Touch | C::Unlink => Keys::All,
         C::MSet | C::MSetNx => Keys::EverySecond,
         C::Rename | C::RenameNx => Keys::FirstTwo,
+        C::ZMPop => Keys::Counted { count: 1, destination: false },
         C::Copy => Keys::FirstTwoAcross,
         C::Append
         | C::Decr
@@ -115,6 +134,8 @@ fn keys(command: DataCommand) -> Keys {
         | C::SRem
         | C::ZAdd
         | C::ZCard
+        | C::ZPopMax
+        | C::ZPopMin
         | C::ZRange
         | C::ZRem
         | C::ZScore => Keys::First,

@@ -1,9 +1,11 @@
-//! Commands on sorted sets: adding, removing and looking up members. `ZRANGE` is in [`range`].
+//! Commands on sorted sets: adding, removing and looking up members. `ZRANGE` is in [`range`], what
+//! pops in [`pop`].
 //!
 //! How members are ordered is the value's business (`value/sorted_set.rs`); here arguments become changes and replies. All
 //! scores of a ZADD are read before the first member is added, so a wrong one changes nothing. A sorted set whose last member
 //! goes is removed by the store.
 
+mod pop;
 mod range;
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
@@ -15,6 +17,7 @@ use crate::effect::Effect;
 use crate::store::locked::{Emitter, LockedSlots};
 use crate::value::SortedSet;
 
+pub(super) use pop::{zmpop, zpopmax, zpopmin};
 pub(super) use range::zrange;
 
 /// The options of `ZADD`.

@@ -48,6 +48,15 @@ pub struct Upserted {
     pub new: Option<f64>,
 }
 
+/// One end of the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extreme {
+    /// Where the lowest score is.
+    Lowest,
+    /// Where the highest score is.
+    Highest,
+}
+
 impl Default for SortedSet {
     fn default() -> Self {
         Self(Form::Compact(Compact::default()))
@@ -163,6 +172,15 @@ impl SortedSet {
         match &mut self.0 {
             Form::Compact(compact) => compact.remove(member),
             Form::Indexed(indexed) => indexed.remove(member),
+        }
+    }
+
+    /// The member at one end, and its score.
+    pub fn extreme(&self, end: Extreme) -> Option<(Item<'_>, f64)> {
+        let last = self.len().checked_sub(1)?;
+        match end {
+            Extreme::Lowest => self.range(0..1).next(),
+            Extreme::Highest => self.range(last..last + 1).next(),
         }
     }
 

@@ -27,8 +27,12 @@ pub(crate) fn check(
     slot: Slot,
     access: Access,
 ) -> Result<(), Redirect> {
-    if !spec.has_one_key() && !in_one_slot(spec, args, slot) {
-        return Err(Redirect::CrossSlot);
+    if !spec.has_one_key() {
+        match placement(spec, args, slot) {
+            Placement::One => {}
+            Placement::None => return Ok(()),
+            Placement::Several => return Err(Redirect::CrossSlot),
+        }
     }
     match route(&view.topology, &view.standing, slot, access).refusal() {
         None => Ok(()),
@@ -36,9 +40,23 @@ pub(crate) fn check(
     }
 }
 
-#[cold]
-fn in_one_slot(spec: &CommandSpec, args: Args<'_>, slot: Slot) -> bool {
-    // A command whose keys cannot be told is refused by the engine, with the error that says why.
-    keys(spec, args).is_ok_and(|mut keys| keys.all(|index| Slot::of_key(args.at(index)) == slot))
-        || keys(spec, args).is_err()
+/// In how many slots a command's keys are.
+enum Placement {
+    /// It names none. The engine runs it, which mostly means that it says what is wrong.
+    None,
+    /// All in that of the first.
+    One,
+    /// They are scattered.
+    Several,
+}
+
+fn placement(spec: &CommandSpec, args: Args<'_>, slot: Slot) -> Placement {
+    let Ok(mut keys) = keys(spec, args).map(Iterator::peekable) else { return Placement::None };
+    if keys.peek().is_none() {
+        Placement::None
+    } else if keys.all(|index| Slot::of_key(args.at(index)) == slot) {
+        Placement::One
+    } else {
+        Placement::Several
+    }
 }

@@ -4,7 +4,7 @@
 //! the bytes as they are, with one exception: the quotes of an inline request are taken off in place. Such a request is
 //! therefore alone in its window.
 
-use nuthatch_proto::command_table::{CommandSpec, Handler, lookup};
+use nuthatch_proto::command_table::{CommandSpec, Handler, keys, lookup};
 use nuthatch_proto::resp::{Args, Decoded, Decoder, Limits, ProtocolError, Span};
 use nuthatch_proto::slot::Slot;
 
@@ -122,13 +122,13 @@ impl Window {
         let args = Args::new(buffer, &self.spans[found..]);
         let spec = args.get(0).and_then(lookup);
         let slot = match spec.map(|spec| (spec, spec.handler)) {
-            Some((spec, Handler::Data(_))) => match spec.first_key().and_then(|index| args.get(index)) {
-                Some(key) => {
+            Some((spec, Handler::Data(_))) => match spec.first_key() {
+                Some(index) => args.get(index).map_or(NO_SLOT, |key| {
                     let slot = Slot::of_key(key);
                     prefetch(slot);
                     slot
-                }
-                None => NO_SLOT,
+                }),
+                None => searched_slot(spec, args),
             },
             Some((_, Handler::Keyspace(_) | Handler::Node(_) | Handler::Container)) | None => NO_SLOT,
         };
@@ -141,6 +141,13 @@ impl Window {
             spans: place(self.spans.len() - found),
         });
     }
+}
+
+/// The slot of the first key of a command whose keys do not always stand in one place.
+#[cold]
+fn searched_slot(spec: &CommandSpec, args: Args<'_>) -> Slot {
+    let first = keys(spec, args).ok().and_then(|mut keys| keys.next());
+    first.map_or(NO_SLOT, |index| Slot::of_key(args.at(index)))
 }
 
 #[cfg(test)]
