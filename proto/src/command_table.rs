@@ -82,6 +82,7 @@ pub enum DataCommand {
     HLen,
     HMGet,
     HMSet,
+    HScan,
     HSet,
     // Lists.
     LLen,

@@ -60,6 +60,15 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(N), N the number of fields")
         .syntax("key field value [field value ...]")
         .about("Sets fields of a hash; the old form of HSET."),
+    data("hscan", DataCommand::HScan, -3)
+        .flags(&[READONLY])
+        .acl(Acl::HASH)
+        .keys(&[key(1, READS)])
+        .since("2.8.0")
+        .cost("O(1) for every call, O(N) for a whole walk, N the number of fields")
+        .tips(&["nondeterministic_output"])
+        .syntax("key cursor [MATCH pattern] [COUNT count] [NOVALUES]")
+        .about("Walks the fields and values of a hash, a few per call."),
     data("hset", DataCommand::HSet, -4)
         .flags(&[WRITE, DENYOOM, FAST])
         .acl(Acl::HASH)

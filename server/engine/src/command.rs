@@ -15,6 +15,7 @@ mod keyspace;
 mod list;
 mod long_double;
 mod places;
+mod scan;
 mod set;
 mod sorted_set;
 mod string;
@@ -87,6 +88,7 @@ pub(crate) fn run(
         C::HLen => hash::hlen(cx, slots, args, reply),
         C::HMGet => hash::hmget(cx, slots, args, reply),
         C::HMSet => hash::hmset(cx, slots, args, reply),
+        C::HScan => hash::hscan(cx, slots, args, reply),
         C::HSet => hash::hset(cx, slots, args, reply),
         C::LLen => list::llen(cx, slots, args, reply),
         C::LPop => list::lpop(cx, slots, args, reply),

@@ -231,6 +231,7 @@ fn data_command(name: &str) -> Option<DataCommand> {
         C::HLen,
         C::HMGet,
         C::HMSet,
+        C::HScan,
         C::HSet,
         C::LLen,
         C::LPop,

@@ -8,6 +8,7 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use super::CommandError;
 use super::elements;
+use super::scan::{self, Scanned};
 use crate::context::Context;
 use crate::effect::Effect;
 use crate::store::locked::LockedSlots;
@@ -111,6 +112,21 @@ pub(super) fn hgetall(
     Ok(())
 }
 
+pub(super) fn hscan(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    scan::collection(cx, slots, args, reply, Scanned::Fields, |hash: &Hash, cursor, page, options| {
+        hash.scan(cursor, |field, value| {
+            if page.member(field) && !options.without_values {
+                page.write(value);
+            }
+        })
+    })
+}
+
 pub(super) fn hlen(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
@@ -185,6 +201,41 @@ mod tests {
                 "hdel h c"
             ]
         );
+    }
+
+    #[test]
+    fn scanning() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("HSCAN none 0", "[0 []]"),
+            ("HSCAN none 0 FOO", "[0 []]"),
+            ("HSCAN none x", "-ERR invalid cursor"),
+            ("HSET h a 1 b 2 ab 3", ":3"),
+            ("HSCAN h 0", "[0 [a 1 b 2 ab 3]]"),
+            ("HSCAN h 99 COUNT 1", "[0 [a 1 b 2 ab 3]]"),
+            ("HSCAN h 0 match a* count 100", "[0 [a 1 ab 3]]"),
+            ("HSCAN h 0 NOVALUES MATCH *b", "[0 [b ab]]"),
+            ("HSCAN h 0 MATCH", "-ERR syntax error"),
+            ("HSCAN h 0 COUNT 0", "-ERR syntax error"),
+            ("HSCAN h 0 COUNT x", "-ERR value is not an integer or out of range"),
+            ("HSCAN h 0 TYPE hash", "-ERR syntax error"),
+            ("HSCAN h 0 FOO", "-ERR syntax error"),
+        ]);
+        for n in 0..1_000 {
+            bench.run(&format!("HSET big f{n} {n}"));
+        }
+        let (mut cursor, mut pages, mut parts) = ("0".to_owned(), 0, 0);
+        loop {
+            let reply = bench.run(&format!("HSCAN big {cursor} COUNT 100"));
+            let (next, page) = reply[1..reply.len() - 1].split_once(' ').expect("a cursor and an array");
+            (pages, parts) = (pages + 1, parts + page.split(' ').count());
+            if next == "0" {
+                break;
+            }
+            cursor = next.to_owned();
+        }
+        assert_eq!(parts, 2_000);
+        assert!((5..=10).contains(&pages), "{pages}");
     }
 
     #[test]

@@ -8,11 +8,13 @@ use nuthatch_proto::glob::{self, Case};
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 
-use super::args::{integer, is};
+use super::args::is;
+use super::scan::{self, Page, ScanOptions, Scanned};
 use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::store::entry::Entry;
+use crate::value::Item;
 
 pub(super) fn dbsize(engine: &Engine, db: usize, reply: &mut ReplyWriter<'_>) -> Handled {
     reply.count(engine.slots(db).map(|(_, slot)| slot.len()).sum());
@@ -116,49 +118,12 @@ struct Cursor {
 impl Cursor {
     const SLOT_BITS: u32 = SLOT_COUNT.trailing_zeros();
 
-    fn parse(text: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?;
-        let number: u64 = text.parse().ok()?;
-        Some(Self {
-            slot: (number & (u64::from(SLOT_COUNT) - 1)) as usize,
-            bucket: number >> Self::SLOT_BITS,
-        })
+    fn from_number(number: u64) -> Self {
+        Self { slot: (number & (u64::from(SLOT_COUNT) - 1)) as usize, bucket: number >> Self::SLOT_BITS }
     }
 
     fn number(self) -> u64 {
         self.bucket << Self::SLOT_BITS | self.slot as u64
-    }
-}
-
-struct ScanOptions<'a> {
-    pattern: Option<&'a [u8]>,
-    kind: Option<&'a [u8]>,
-    count: usize,
-}
-
-impl<'a> ScanOptions<'a> {
-    fn parse(args: Args<'a>) -> Result<Self, CommandError> {
-        let mut options = Self { pattern: None, kind: None, count: 10 };
-        let mut words = args.iter();
-        while let Some(word) = words.next() {
-            let value = words.next().ok_or(CommandError::Syntax)?;
-            if is(word, "COUNT") {
-                let count = integer(value)?;
-                options.count = usize::try_from(count).ok().filter(|&n| n > 0).ok_or(CommandError::Syntax)?;
-            } else if is(word, "MATCH") {
-                options.pattern = Some(value).filter(|pattern| pattern != b"*");
-            } else if is(word, "TYPE") {
-                options.kind = Some(value);
-            } else {
-                return Err(CommandError::Syntax);
-            }
-        }
-        Ok(options)
-    }
-
-    fn admit(&self, entry: &Entry) -> bool {
-        self.kind.is_none_or(|kind| is(kind, entry.kind().name()))
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), Case::Sensitive))
     }
 }
 
@@ -171,22 +136,20 @@ pub(super) fn scan(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    let mut cursor = Cursor::parse(args.at(1)).ok_or(CommandError::InvalidCursor)?;
-    let options = ScanOptions::parse(args.skip(2))?;
-    let mut keys = Vec::new();
-    let mut writer = ReplyWriter::new(&mut keys, reply.protocol());
-    let (mut visited, mut found) = (0, 0);
-    while cursor.slot < usize::from(SLOT_COUNT) && visited < options.count {
+    let mut cursor = Cursor::from_number(scan::cursor(args.at(1))?);
+    let options = ScanOptions::parse(args.skip(2), Scanned::Keys)?;
+    let mut room = Vec::new();
+    let mut page = Page::new(&options, &mut room, reply.protocol());
+    let of_kind = |entry: &Entry| options.kind.is_none_or(|kind| is(kind, entry.kind().name()));
+    while cursor.slot < usize::from(SLOT_COUNT) && !page.is_full() {
         if let Some(slot) = engine.open_slot(db, slot_at(cursor.slot)) {
             loop {
                 cursor.bucket = slot.scan(cursor.bucket, |entry| {
-                    visited += 1;
-                    if alive(entry, cx) && options.admit(entry) {
-                        writer.bulk(entry.key());
-                        found += 1;
+                    if page.admits(entry.key()) && alive(entry, cx) && of_kind(entry) {
+                        page.write(Item::Bytes(entry.key()));
                     }
                 });
-                if cursor.bucket == 0 || visited >= options.count {
+                if cursor.bucket == 0 || page.is_full() {
                     break;
                 }
             }
@@ -200,10 +163,8 @@ pub(super) fn scan(
     if cursor.slot == usize::from(SLOT_COUNT) {
         cursor = Cursor { slot: 0, bucket: 0 };
     }
-    reply.array(2);
-    reply.bulk(itoa::Buffer::new().format(cursor.number()).as_bytes());
-    reply.array(found);
-    reply.raw(&keys);
+    let written = page.written();
+    scan::finish(reply, cursor.number(), written, &room);
     Ok(())
 }
 
@@ -286,6 +247,7 @@ mod tests {
             ("SCAN 0 COUNT x", "-ERR value is not an integer or out of range"),
             ("SCAN 0 COUNT", "-ERR syntax error"),
             ("SCAN 0 FOO 1", "-ERR syntax error"),
+            ("SCAN 0 NOVALUES", "-ERR NOVALUES option can only be used in HSCAN"),
         ]);
         // A cursor that no SCAN gave is taken as it is.
         assert!(bench.run("SCAN 18446744073709551615").starts_with('['));
@@ -294,6 +256,6 @@ mod tests {
     #[test]
     fn cursors_carry_their_slot() {
         let cursor = Cursor { slot: 12_345, bucket: 77 };
-        assert_eq!(Cursor::parse(cursor.number().to_string().as_bytes()), Some(cursor));
+        assert_eq!(Cursor::from_number(cursor.number()), cursor);
     }
 }

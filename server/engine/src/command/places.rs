@@ -120,6 +120,7 @@ fn keys(command: DataCommand) -> Keys {
         | C::HLen
         | C::HMGet
         | C::HMSet
+        | C::HScan
         | C::HSet
         | C::LLen
         | C::LPop

@@ -7,6 +7,7 @@ use super::item::{IntegerText, Item};
 use super::limits::Limits;
 use super::packed::Packed;
 use super::table::Table;
+use crate::context::Rng;
 
 /// The value of a hash key.
 #[derive(Debug, Clone)]
@@ -141,6 +142,34 @@ impl Hash {
         packed.into_iter().flatten().chain(big)
     }
 
+    /// Shows some of the fields and the next cursor, 0 at the end: the whole of a compact hash, a bucket of a table.
+    /// A field that is there from the first call to the last is shown at least once.
+    pub fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(Item<'a>, Item<'a>)) -> u64 {
+        match &self.0 {
+            Form::Compact(packed) => {
+                packed.pairs().for_each(|(field, value)| visit(field, value));
+                0
+            }
+            Form::Table(table) => {
+                table.scan(cursor, |record| visit(Item::Bytes(record.key), Item::Bytes(record.value)))
+            }
+        }
+    }
+
+    /// A field that the dice choose, each with the same chance, and its value.
+    pub fn random(&self, rng: &mut Rng) -> Option<(Item<'_>, Item<'_>)> {
+        match &self.0 {
+            Form::Compact(packed) => {
+                let mut items = packed.from(rng.below(self.len()) * 2);
+                Some((items.next()?, items.next()?))
+            }
+            Form::Table(table) => {
+                let record = table.random(rng)?;
+                Some((Item::Bytes(record.key), Item::Bytes(record.value)))
+            }
+        }
+    }
+
     fn become_table(&mut self, additional: usize, limits: &Limits) -> &mut Table {
         if let Form::Compact(packed) = &self.0 {
             let mut table = Table::new(limits.hash_seed, packed.len() / 2 + additional);
@@ -217,6 +246,29 @@ mod tests {
         check(128, 64, "listpack");
         check(129, 64, "hashtable");
         check(1, 65, "hashtable");
+    }
+
+    #[test]
+    fn scans_and_draws_reach_every_field_in_both_forms() {
+        for fields in [5, 500] {
+            let (mut hash, limits) = (Hash::new(), Limits::default());
+            (0..fields).for_each(|n| assert!(hash.set(format!("f{n}").as_bytes(), b"1", &limits)));
+            let (mut scanned, mut cursor) = (Vec::new(), 0);
+            loop {
+                cursor = hash.scan(cursor, |field, value| scanned.push((field.to_vec(), value.to_vec())));
+                if cursor == 0 {
+                    break;
+                }
+            }
+            scanned.sort();
+            assert_eq!(scanned, contents(&hash).into_iter().collect::<Vec<_>>());
+            let mut rng = crate::context::Rng::new(3);
+            let drawn: BTreeMap<_, _> = (0..fields * 20)
+                .filter_map(|_| hash.random(&mut rng))
+                .map(|(field, value)| (field.to_vec(), value.to_vec()))
+                .collect();
+            assert_eq!(drawn, contents(&hash));
+        }
     }
 
     #[test]

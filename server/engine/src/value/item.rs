@@ -21,7 +21,7 @@ const STRING_32: u8 = 0xF9;
 const INTEGERS: [(u8, usize); 5] = [(0xF0, 1), (0xF1, 2), (0xF2, 3), (0xF3, 4), (0xF4, 8)];
 
 /// An element of a collection, borrowed from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Item<'a> {
     /// Bytes that are no integer's decimal text, or are kept as bytes.
     Bytes(&'a [u8]),

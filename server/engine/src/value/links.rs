@@ -8,6 +8,7 @@
 //! gravestone, since others may stand further on for its sake; a rebuild clears them.
 
 use super::arena::{PLACE_BITS, Place};
+use crate::context::Rng;
 
 /// Links in a bucket.
 const LINKS: usize = 7;
@@ -18,6 +19,8 @@ const FIRST_TAG: u8 = 2;
 /// One bit per lane of a word of tags.
 const ONES: u64 = 0x0101_0101_0101_0101;
 const TOPS: u64 = ONES << 7;
+/// How many slots are drawn at random before the next used one is looked for.
+const DRAWS: usize = 128;
 
 /// A record's place, and above it a part of its key's hash.
 #[derive(Debug, Clone, Copy)]
@@ -154,6 +157,55 @@ impl Links {
         }
     }
 
+    /// Shows the places of all links whose home is the cursor's bucket; the next cursor, 0 after the last.
+    ///
+    /// Cursors count homes with their bits in reverse, so that one goes on meaning "these homes are done" when the
+    /// index has doubled or halved in between: the homes that a home splits into, or joins, are those with the same low
+    /// bits, and they are done or not done together. Joining may show some links twice.
+    pub(super) fn scan(&self, cursor: u64, mut visit: impl FnMut(Place)) -> u64 {
+        let mask = self.buckets.len() - 1;
+        let home = cursor as usize & mask;
+        let mut number = home;
+        // Links of this home stand in it and, if it was full, beyond it.
+        loop {
+            let bucket = &self.buckets[number];
+            for (&tag, &link) in bucket.tags.iter().zip(&bucket.links) {
+                if tag >= FIRST_TAG && self.home(link.hash()) == home {
+                    visit(link.place());
+                }
+            }
+            if bucket.has_empty() {
+                break;
+            }
+            number = (number + 1) & mask;
+        }
+        (cursor | !(mask as u64)).reverse_bits().wrapping_add(1).reverse_bits()
+    }
+
+    /// The place of a link that the dice choose, each with the same chance.
+    pub(super) fn random(&self, rng: &mut Rng) -> Option<Place> {
+        if self.len == 0 {
+            return None;
+        }
+        let slots = self.buckets.len() * LINKS;
+        // At least one slot in eight is used, but for an index that was made for more: then the walk below, whose
+        // chances are not quite equal, ends the search.
+        for _ in 0..DRAWS {
+            if let Some(place) = self.used(rng.below(slots)) {
+                return Some(place);
+            }
+        }
+        let start = rng.below(slots);
+        (start..slots).chain(0..start).find_map(|slot| self.used(slot))
+    }
+
+    /// The place in a slot, counted through all buckets, if it is used.
+    fn used(&self, slot: usize) -> Option<Place> {
+        let bucket = &self.buckets[slot / LINKS];
+        let lane = slot % LINKS;
+        (bucket.tags[lane] >= FIRST_TAG).then(|| bucket.links[lane].place())
+    }
+
     /// The place that the link at a position names.
     #[inline]
     pub(super) fn place(&self, position: Position) -> Place {
@@ -222,9 +274,12 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::context::Rng;
 
     /// A hash of few values, so that buckets overflow and hashes tie.
     fn hash(key: u64) -> PartHash {
@@ -234,7 +289,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_set(operations in prop::collection::vec((0_u8..5, 0_u64..400), 0..1_500)) {
-            let (mut links, mut model) = (Links::new(0), std::collections::BTreeSet::new());
+            let (mut links, mut model) = (Links::new(0), BTreeSet::new());
             for (kind, key) in operations {
                 let found = links.find(hash(key), |place| place.0 == key);
                 prop_assert_eq!(found.is_some(), model.contains(&key));
@@ -258,11 +313,86 @@ mod tests {
         }
     }
 
+    fn spread(key: u64) -> PartHash {
+        PartHash::of(key.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    proptest! {
+        /// However the index grows, shrinks and fills with graves between the calls of a scan, a link that is there
+        /// throughout is shown.
+        #[test]
+        fn a_scan_shows_what_stays(
+            clustered: bool,
+            start in 0_u64..3_000,
+            changes in prop::collection::vec((any::<bool>(), 0_u64..3_000, 1_u64..600, 1_usize..40), 0..12),
+        ) {
+            let hash = |key| if clustered { hash(key) } else { spread(key) };
+            let mut links = Links::new(0);
+            let mut model: BTreeSet<u64> = (0..start).collect();
+            model.iter().for_each(|&key| links.insert(hash(key), Place(key)));
+            let mut stayed = model.clone();
+            let (mut seen, mut cursor) = (BTreeSet::new(), 0);
+            let mut pages = changes.into_iter();
+            loop {
+                let page = pages.next();
+                for _ in 0..page.map_or(usize::MAX, |(.., steps)| steps) {
+                    cursor = links.scan(cursor, |place| {
+                        seen.insert(place.0);
+                    });
+                    if cursor == 0 {
+                        break;
+                    }
+                }
+                let Some((add, first, count, _)) = page.filter(|_| cursor != 0) else { break };
+                for key in first..first + count {
+                    if add && model.insert(key) {
+                        links.insert(hash(key), Place(key));
+                    } else if !add && model.remove(&key) {
+                        let position = links.find(hash(key), |place| place.0 == key).expect("it was put there");
+                        links.remove(position);
+                        stayed.remove(&key);
+                    }
+                }
+            }
+            prop_assert!(seen.is_superset(&stayed));
+        }
+    }
+
+    #[test]
+    fn an_undisturbed_scan_shows_everything_once() {
+        let mut links = Links::new(0);
+        (0..5_000).for_each(|key| links.insert(spread(key), Place(key)));
+        let (mut seen, mut cursor) = (Vec::new(), 0);
+        loop {
+            cursor = links.scan(cursor, |place| seen.push(place.0));
+            if cursor == 0 {
+                break;
+            }
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..5_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_link_is_drawn_about_equally_often() {
+        let mut links = Links::new(0);
+        assert_eq!(links.random(&mut Rng::new(1)), None);
+        (0..20).for_each(|key| links.insert(spread(key), Place(key)));
+        let (mut rng, mut drawn) = (Rng::new(1), [0; 20]);
+        for _ in 0..20_000 {
+            drawn[links.random(&mut rng).expect("there are links").0 as usize] += 1;
+        }
+        assert!(drawn.iter().all(|count| (850..1_150).contains(count)), "{drawn:?}");
+        // An index made for many more is no endless search.
+        let mut wide = Links::new(100_000);
+        wide.insert(spread(3), Place(3));
+        assert_eq!(wide.random(&mut rng), Some(Place(3)));
+    }
+
     #[test]
     fn a_queue_of_links_does_not_grow_the_index() {
         let mut links = Links::new(1_000);
         let held = links.memory_bytes();
-        let spread = |key: u64| PartHash::of(key.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         for key in 0..50_000 {
             links.insert(spread(key), Place(key));
             if let Some(old) = key.checked_sub(500) {

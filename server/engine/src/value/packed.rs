@@ -51,6 +51,12 @@ impl Packed {
         std::iter::from_fn(move || Some((items.next()?, items.next()?)))
     }
 
+    /// The elements from the `index`th on.
+    pub(super) fn from(&self, index: usize) -> Items<'_> {
+        let at = (0..index.min(self.len())).fold(0, |at, _| self.read(at).1);
+        Items { packed: self, at }
+    }
+
     /// The offset of the first element that is `wanted`, looking at every `stride`th, beginning with the first.
     #[inline]
     pub(super) fn find(&self, wanted: Item<'_>, stride: usize) -> Option<usize> {
@@ -183,6 +189,8 @@ mod tests {
                 }
                 prop_assert_eq!(packed.len(), model.len());
                 prop_assert_eq!(packed.iter().map(Item::to_vec).collect::<Vec<_>>(), &model[..]);
+                let half = packed.from(model.len() / 2).map(Item::to_vec);
+                prop_assert_eq!(half.collect::<Vec<_>>(), &model[model.len() / 2..]);
             }
         }
     }

@@ -13,6 +13,7 @@ use foldhash::quality::FixedState;
 
 use super::arena::{Arena, ChunkId, Place, Record};
 use super::links::{Links, PartHash};
+use crate::context::Rng;
 
 /// A chunk of which most is dead: its records ask to be moved together.
 #[derive(Debug)]
@@ -64,6 +65,17 @@ impl Table {
     /// The records, in the order of the arena.
     pub(super) fn records(&self) -> impl Iterator<Item = Record<'_>> + Clone {
         self.arena.records()
+    }
+
+    /// Shows the records of the cursor's bucket; the next cursor, 0 after the last bucket. A record that is there from
+    /// the first call to the last is shown at least once, however the table grows or shrinks in between.
+    pub(super) fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(Record<'a>)) -> u64 {
+        self.links.scan(cursor, |place| visit(self.arena.record(place)))
+    }
+
+    /// A record that the dice choose, each with the same chance.
+    pub(super) fn random(&self, rng: &mut Rng) -> Option<Record<'_>> {
+        self.links.random(rng).map(|place| self.arena.record(place))
     }
 
     /// The record at a place.
