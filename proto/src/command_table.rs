@@ -86,10 +86,13 @@ pub enum DataCommand {
     HSet,
     // Lists.
     LLen,
+    LMove,
+    LMPop,
     LPop,
     LPush,
     LRange,
     RPop,
+    RPopLPush,
     RPush,
     // Sets.
     SAdd,

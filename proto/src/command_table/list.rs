@@ -1,8 +1,10 @@
 //! Rows of the list commands.
 //!
-//! All take one key, their first argument. Those that block are not among them yet.
+//! Nearly all take one key, their first argument; those that move elements take two, LMPOP as many as it says.
 
-use super::row::{DENYOOM, EXAMINES, FAST, INSERTS, READONLY, READS, TAKES, WRITE, key, row};
+use super::row::{
+    DENYOOM, EXAMINES, FAST, INSERTS, MOVABLEKEYS, READONLY, READS, TAKES, WRITE, counted_keys, key, row,
+};
 use super::{Acl, CommandSpec, DataCommand, Group, Handler};
 
 const fn data(name: &'static str, command: DataCommand, arity: i8) -> CommandSpec {
@@ -18,6 +20,22 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(1)")
         .syntax("key")
         .about("Counts the elements of a list."),
+    data("lmove", DataCommand::LMove, 5)
+        .flags(&[WRITE, DENYOOM])
+        .acl(Acl::LIST)
+        .keys(&[key(1, TAKES), key(2, INSERTS)])
+        .since("6.2.0")
+        .cost("O(1)")
+        .syntax("source destination <LEFT | RIGHT> <LEFT | RIGHT>")
+        .about("Moves an element from an end of a list to an end of another and returns it."),
+    data("lmpop", DataCommand::LMPop, -4)
+        .flags(&[WRITE, MOVABLEKEYS])
+        .acl(Acl::LIST)
+        .keys(&[counted_keys(1, TAKES)])
+        .since("7.0.0")
+        .cost("O(N+M), N the number of keys, M the number of elements returned")
+        .syntax("numkeys key [key ...] <LEFT | RIGHT> [COUNT count]")
+        .about("Removes and returns elements from an end of the first list that is there."),
     data("lpop", DataCommand::LPop, -2)
         .flags(&[WRITE, FAST])
         .acl(Acl::LIST)
@@ -50,6 +68,15 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(N), N the number of elements returned")
         .syntax("key [count]")
         .about("Removes and returns elements from the tail of a list."),
+    data("rpoplpush", DataCommand::RPopLPush, 3)
+        .flags(&[WRITE, DENYOOM])
+        .acl(Acl::LIST)
+        .keys(&[key(1, TAKES), key(2, INSERTS)])
+        .since("1.2.0")
+        .deprecated("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments")
+        .cost("O(1)")
+        .syntax("source destination")
+        .about("Moves the tail of a list to the head of another and returns it."),
     data("rpush", DataCommand::RPush, -3)
         .flags(&[WRITE, DENYOOM, FAST])
         .acl(Acl::LIST)

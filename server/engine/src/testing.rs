@@ -5,7 +5,7 @@
 
 use std::sync::Mutex;
 
-use nuthatch_proto::command_table::{self, DataCommand, KeyspaceCommand};
+use nuthatch_proto::command_table::{Handler, keys, lookup};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::args::OwnedArgs;
 use nuthatch_proto::resp::{Protocol, ReplyWriter};
@@ -89,17 +89,19 @@ impl Bench {
         let mut out = Vec::new();
         let mut reply = ReplyWriter::new(&mut out, self.protocol);
         let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng);
-        let name = String::from_utf8_lossy(&args[0]).to_ascii_uppercase();
-        if let Some(command) = keyspace_command(&name) {
-            self.engine.execute_keyspace(&mut cx, self.db, command, args, &mut reply);
-        } else {
-            let command = data_command(&name).expect("a command of the engine");
-            let spec = command_table::lookup(name.as_bytes()).expect("a command of the table");
-            let first = command_table::keys(spec, args).ok().and_then(|mut keys| keys.next());
-            let slot = Slot::of_key(&args[first.unwrap_or(1)]);
-            if let Err(refused) = self.engine.execute(&mut cx, self.db, command, args, slot, &mut reply) {
-                return format!("-{refused}\r\n").into_bytes();
+        let spec = lookup(&args[0]).expect("a command");
+        match spec.handler {
+            Handler::Keyspace(command) => {
+                self.engine.execute_keyspace(&mut cx, self.db, command, args, &mut reply);
             }
+            Handler::Data(command) => {
+                let first = keys(spec, args).ok().and_then(|mut keys| keys.next());
+                let slot = Slot::of_key(&args[first.unwrap_or(1)]);
+                if let Err(refused) = self.engine.execute(&mut cx, self.db, command, args, slot, &mut reply) {
+                    return format!("-{refused}\r\n").into_bytes();
+                }
+            }
+            Handler::Node(_) | Handler::Container => panic!("{} is not run by the engine", spec.name),
         }
         out
     }
@@ -169,92 +171,6 @@ fn print_one(rest: &mut &[u8]) -> String {
         }
         _ => line,
     }
-}
-
-fn keyspace_command(name: &str) -> Option<KeyspaceCommand> {
-    Some(match name {
-        "DBSIZE" => KeyspaceCommand::DbSize,
-        "FLUSHALL" => KeyspaceCommand::FlushAll,
-        "FLUSHDB" => KeyspaceCommand::FlushDb,
-        "KEYS" => KeyspaceCommand::Keys,
-        "RANDOMKEY" => KeyspaceCommand::RandomKey,
-        "SCAN" => KeyspaceCommand::Scan,
-        _ => return None,
-    })
-}
-
-/// The command of that name. The variants' names are the commands' names but for case.
-fn data_command(name: &str) -> Option<DataCommand> {
-    use DataCommand as C;
-    [
-        C::Append,
-        C::Decr,
-        C::DecrBy,
-        C::Get,
-        C::GetDel,
-        C::GetEx,
-        C::GetRange,
-        C::GetSet,
-        C::Incr,
-        C::IncrBy,
-        C::IncrByFloat,
-        C::MGet,
-        C::MSet,
-        C::MSetNx,
-        C::PSetEx,
-        C::Set,
-        C::SetEx,
-        C::SetNx,
-        C::SetRange,
-        C::StrLen,
-        C::SubStr,
-        C::Copy,
-        C::Del,
-        C::Exists,
-        C::Expire,
-        C::ExpireAt,
-        C::ExpireTime,
-        C::PExpire,
-        C::PExpireAt,
-        C::PExpireTime,
-        C::PTtl,
-        C::Persist,
-        C::Rename,
-        C::RenameNx,
-        C::Touch,
-        C::Ttl,
-        C::Type,
-        C::Unlink,
-        C::HDel,
-        C::HGet,
-        C::HGetAll,
-        C::HLen,
-        C::HMGet,
-        C::HMSet,
-        C::HScan,
-        C::HSet,
-        C::LLen,
-        C::LPop,
-        C::LPush,
-        C::LRange,
-        C::RPop,
-        C::RPush,
-        C::SAdd,
-        C::SCard,
-        C::SIsMember,
-        C::SMembers,
-        C::SRem,
-        C::ZAdd,
-        C::ZCard,
-        C::ZMPop,
-        C::ZPopMax,
-        C::ZPopMin,
-        C::ZRange,
-        C::ZRem,
-        C::ZScore,
-    ]
-    .into_iter()
-    .find(|command| format!("{command:?}").eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

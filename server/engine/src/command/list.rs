@@ -4,6 +4,8 @@
 //! last element goes is removed by the store. Popping with a count answers an array, without one a single element, and the
 //! two have different nulls.
 
+pub(crate) mod transfer;
+
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use super::CommandError;
@@ -12,7 +14,7 @@ use super::elements;
 use crate::context::Context;
 use crate::effect::{Effect, End};
 use crate::notice::Classes;
-use crate::store::locked::LockedSlots;
+use crate::store::locked::{Emitter, LockedSlots};
 use crate::value::List;
 
 pub(super) fn lpush(
@@ -47,13 +49,7 @@ fn push(
             list.push(end, element, emitter.limits());
             emitter.emit(Effect::ListPush { key, end, element });
         }
-        emitter.notify(
-            Classes::LIST,
-            match end {
-                End::Left => "lpush",
-                End::Right => "rpush",
-            },
-        );
+        emitter.notify(Classes::LIST, event(end, "lpush", "rpush"));
         list.len()
     })?;
     reply.count(len);
@@ -96,16 +92,7 @@ fn pop(
         if wanted.is_some() {
             reply.array(count);
         }
-        for _ in 0..count {
-            if let Some(element) = list.peek(end) {
-                elements::bulk(reply, element);
-            }
-            list.pop(end, emitter.limits());
-        }
-        if count > 0 {
-            emitter.emit(Effect::ListPop { key, end, count });
-            emitter.notify(Classes::LIST, command);
-        }
+        pop_into(list, key, end, count, emitter, reply);
     })?;
     match (popped, wanted) {
         (Some(()), _) => {}
@@ -113,6 +100,36 @@ fn pop(
         (None, None) => reply.null(),
     }
     Ok(())
+}
+
+/// Pops as many elements as there certainly are, and replies with each.
+fn pop_into(
+    list: &mut List,
+    key: &[u8],
+    end: End,
+    count: usize,
+    emitter: &Emitter<'_, '_>,
+    reply: &mut ReplyWriter<'_>,
+) {
+    for _ in 0..count {
+        if let Some(element) = list.peek(end) {
+            elements::bulk(reply, element);
+        }
+        list.pop(end, emitter.limits());
+    }
+    if count > 0 {
+        emitter.emit(Effect::ListPop { key, end, count });
+        emitter.notify(Classes::LIST, event(end, "lpop", "rpop"));
+    }
+}
+
+/// The name of an event that depends on the end.
+#[inline]
+fn event(end: End, left: &'static str, right: &'static str) -> &'static str {
+    match end {
+        End::Left => left,
+        End::Right => right,
+    }
 }
 
 pub(super) fn llen(

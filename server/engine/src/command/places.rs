@@ -83,8 +83,8 @@ fn keys(command: DataCommand) -> Keys {
     match command {
         C::MGet | C::Del | C::Exists | C::Touch | C::Unlink => Keys::All,
         C::MSet | C::MSetNx => Keys::EverySecond,
-        C::Rename | C::RenameNx => Keys::FirstTwo,
-        C::ZMPop => Keys::Counted { count: 1, destination: false },
+        C::Rename | C::RenameNx | C::LMove | C::RPopLPush => Keys::FirstTwo,
+        C::LMPop | C::ZMPop => Keys::Counted { count: 1, destination: false },
         C::Copy => Keys::FirstTwoAcross,
         C::Append
         | C::Decr

@@ -93,6 +93,16 @@ impl StringMut<'_> {
     }
 }
 
+/// The collection that a value must be, if there is one.
+#[inline]
+pub(crate) fn typed<C: Collection>(value: Option<ValueRef<'_>>) -> Result<Option<&C>, CommandError> {
+    match value {
+        None => Ok(None),
+        Some(ValueRef::String(_)) => Err(CommandError::WrongType),
+        Some(ValueRef::Object(object)) => C::of(object).map(Some).ok_or(CommandError::WrongType),
+    }
+}
+
 impl<'a> LockedSlots<'a> {
     /// The one slot of a command.
     #[inline]
@@ -188,10 +198,62 @@ impl<'a> LockedSlots<'a> {
         cx: &mut Context<'_>,
         key: &[u8],
     ) -> Result<Option<&C>, CommandError> {
-        match self.read_entry(cx, key).map(Entry::value) {
-            None => Ok(None),
-            Some(ValueRef::String(_)) => Err(CommandError::WrongType),
-            Some(ValueRef::Object(object)) => C::of(object).map(Some).ok_or(CommandError::WrongType),
+        typed(self.read_entry(cx, key).map(Entry::value))
+    }
+
+    /// The collection at a key, for commands that count no hit.
+    pub(crate) fn look<C: Collection>(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &[u8],
+    ) -> Result<Option<&C>, CommandError> {
+        typed(self.entry(cx, key).map(|entry| entry.value()))
+    }
+
+    /// The values at several keys at once, for a read, each as `view` sees it: [`typed`] where one type will do.
+    pub(crate) fn read_many<'s, 'k, V>(
+        &'s mut self,
+        cx: &mut Context<'_>,
+        keys: impl Iterator<Item = &'k [u8]> + Clone,
+        view: impl Fn(Option<ValueRef<'s>>) -> Result<V, CommandError>,
+    ) -> Result<SmallVec<[V; 8]>, CommandError> {
+        // First what changes the slots: keys whose time has come go. Time stands still until the values are seen.
+        for key in keys.clone() {
+            self.read_entry(cx, key);
+        }
+        let slots = &*self;
+        keys.map(|key| view(slots.seen(key).map(Entry::value))).collect()
+    }
+
+    /// The entry at a key that was looked up already and found live.
+    fn seen(&self, key: &[u8]) -> Option<&Entry> {
+        let slot = match &self.held {
+            Held::One(_, guard) => guard,
+            Held::Many(guards) => {
+                let place = Place { db: self.db, slot: Slot::of_key(key) };
+                let index = guards.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+                &guards[index].1
+            }
+        };
+        slot.get(self.hashed(key))
+    }
+
+    /// Puts a collection at a key, over whatever is there and without a deadline, and tells of that event; an empty one
+    /// removes the key instead.
+    pub(crate) fn store<C: Collection>(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &[u8],
+        collection: C,
+        class: Classes,
+        event: &'static str,
+    ) {
+        let object = collection.into_object();
+        if !object.is_empty() {
+            self.put(cx, self.db, key, Entry::object(key, object, None));
+            self.notify(cx, class, event, key);
+        } else if self.delete(cx, key) {
+            self.notify(cx, Classes::GENERIC, "del", key);
         }
     }
 

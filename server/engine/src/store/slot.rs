@@ -219,6 +219,11 @@ impl SlotData {
         self.table.get(place)
     }
 
+    /// The entry of a key, expired or not.
+    pub(crate) fn get(&self, key: Hashed<'_>) -> Option<&Entry> {
+        self.table.get(self.table.locate(key.hash, key.bytes)?)
+    }
+
     /// Takes the entry out, expired or not.
     pub(crate) fn remove(&mut self, key: Hashed<'_>) -> Option<Entry> {
         let place = self.table.locate(key.hash, key.bytes)?;
