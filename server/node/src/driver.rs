@@ -12,6 +12,7 @@ mod gates;
 mod identity;
 pub(crate) mod join;
 pub(crate) mod metadata;
+mod numbers;
 mod presence;
 pub(crate) mod propose;
 mod register;

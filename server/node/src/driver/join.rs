@@ -16,7 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nuthatch_cluster::topology::{Address, GroupId, Joiner, Proposal, Role, Topology, TopologyChange};
+use nuthatch_cluster::topology::{
+    Address, GroupId, Joiner, Proposal, ProposalId, Role, Topology, TopologyChange,
+};
 use nuthatch_proto::ids::{LogIndex, NodeId};
 use nuthatch_proto::rpc::{
     InviteRequest, JoinRequest, NodeAddress, ProbeRequest, ProbeResponse, invite_response, join_response,
@@ -197,7 +199,8 @@ impl Shared {
     async fn ask_to_join(&self, target: &PeerAddress, joiner: Joiner) -> Result<Topology, JoinError> {
         let (me, storage) = (joiner.id, joiner.storage);
         let changes = vec![TopologyChange::Join { joiner, role: Role::Watcher }];
-        let proposal = Proposal { id: self.proposal_id(me), changes };
+        // Only the change is read: the member that admits the node proposes it under a number of its own.
+        let proposal = Proposal { id: ProposalId { node: me, seq: 0 }, changes };
         let request = JoinRequest { proposal: proposal.encode().into() };
         let call = |mut client: Client| async move { client.join(request).await };
         let response = match self.peers.call(target, JOIN_DEADLINE, call).await {
@@ -281,7 +284,7 @@ impl Shared {
         match self.propose(changes).await {
             Ok(_) => Ok(Arc::clone(&self.view().topology)),
             Err(ProposeError::Rejected(text)) => Err(JoinError::Refused(text)),
-            Err(error @ (ProposeError::Unavailable | ProposeError::OtherGroup)) => {
+            Err(error @ (ProposeError::Unavailable | ProposeError::OtherGroup | ProposeError::Busy)) => {
                 Err(JoinError::Unknown(error.to_string()))
             }
         }

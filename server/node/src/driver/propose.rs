@@ -4,17 +4,19 @@
 //! leader or from its own topology; the topology applies it once, however often it stands in the log. So a leader that
 //! dies with the answer costs a repetition, not certainty.
 //!
-//! Invariants: [`Shared::propose`] ends within [`DEADLINE`]; after `Ok` the change is applied on this node.
+//! Invariants: [`Shared::propose`] ends within [`DEADLINE`]; after `Ok` the change is applied on this node; a proposal that
+//! is waited for is never so far behind the newest that the topology could forget what became of it (`numbers`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuthatch_cluster::topology::{Outcome, Proposal, Rejected, Role, TopologyChange};
+use nuthatch_cluster::topology::{Outcome, Proposal, ProposalId, Rejected, Role, TopologyChange};
 use nuthatch_proto::ids::{LogIndex, NodeId};
 use nuthatch_proto::rpc::{ProposeRequest, propose_response};
 use nuthatch_proto::slot::Slot;
 use tokio::time::{sleep, timeout};
 
+use super::numbers::TooMany;
 use super::shared::{Event, NotTaken, Shared, View};
 use crate::rpc::peers::PeerAddress;
 
@@ -44,6 +46,9 @@ pub enum ProposeError {
     /// The node became a member of another group, or left this one, before the change was known to be committed.
     #[error("ERR This node has joined or left a cluster in the meantime; the change may not have been made")]
     OtherGroup,
+    /// Too many changes wait to be proposed here.
+    #[error("ERR Too many cluster changes wait at this node. Nothing was changed: try again")]
+    Busy,
 }
 
 /// Why a slot was not given away. `Display` is the error for the client, its code first.
@@ -77,21 +82,28 @@ pub(crate) enum Unanswered {
 impl Shared {
     /// Makes these changes, all or none, and waits until they are applied here.
     pub(crate) async fn propose(&self, changes: Vec<TopologyChange>) -> Result<LogIndex, ProposeError> {
-        let proposal = Proposal { id: self.proposal_id(self.view().me), changes };
-        let decided = async {
-            let _turn = self.proposals.acquire().await;
-            let outcome = self.decide(&proposal).await?;
-            self.await_applied(index_of(&outcome)).await;
+        let applied = async {
+            let outcome = self.decide_in_turn(changes).await?;
+            self.await_applied(outcome.index()).await;
             verdict(outcome)
         };
-        timeout(DEADLINE, decided).await.unwrap_or(Err(ProposeError::Unavailable))
+        timeout(DEADLINE, applied).await.unwrap_or(Err(ProposeError::Unavailable))
     }
 
     /// Makes these changes and waits for the leader's word only: this node may never apply them.
-    pub(crate) async fn propose_and_leave(&self, changes: Vec<TopologyChange>) -> Result<(), ProposeError> {
-        let proposal = Proposal { id: self.proposal_id(self.view().me), changes };
-        let decided = async { verdict(self.decide(&proposal).await?).map(|_| ()) };
+    pub(crate) async fn propose_and_leave(
+        &self,
+        changes: Vec<TopologyChange>,
+    ) -> Result<LogIndex, ProposeError> {
+        let decided = async { verdict(self.decide_in_turn(changes).await?) };
         timeout(DEADLINE, decided).await.unwrap_or(Err(ProposeError::Unavailable))
+    }
+
+    /// Proposes under a number of its own, which is given back when the outcome is known, or nobody waits for it.
+    async fn decide_in_turn(&self, changes: Vec<TopologyChange>) -> Result<Outcome, ProposeError> {
+        let turn = self.numbers.take().await.map_err(|TooMany| ProposeError::Busy)?;
+        let id = ProposalId { node: self.view().me, seq: turn.number() };
+        self.decide(&Proposal { id, changes }).await
     }
 
     /// Takes this node out of its group and lets it begin anew, alone; if `hard`, under a new id.
@@ -103,7 +115,7 @@ impl Shared {
                 // It was forgotten while it did not look.
                 Err(ProposeError::OtherGroup) => {}
                 Err(ProposeError::Rejected(text)) if text == Rejected::UnknownNode(view.me).to_string() => {}
-                left => left?,
+                left => _ = left?,
             }
             self.hand_over().await;
         }
@@ -222,11 +234,5 @@ fn verdict(outcome: Outcome) -> Result<LogIndex, ProposeError> {
     match outcome {
         Outcome::Applied(index) => Ok(index),
         Outcome::Rejected { error, .. } => Err(ProposeError::Rejected(error)),
-    }
-}
-
-fn index_of(outcome: &Outcome) -> LogIndex {
-    match outcome {
-        Outcome::Applied(index) | Outcome::Rejected { index, .. } => *index,
     }
 }

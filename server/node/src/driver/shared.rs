@@ -19,8 +19,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use nuthatch_cluster::routing::{MetadataContact, Standing};
 use nuthatch_cluster::topology::{
-    Address, GroupId, Joiner, Node, Outcome, ProcessId, Proposal, ProposalId, RaftId, Role, StorageId,
-    Topology,
+    Address, GroupId, Joiner, Node, Outcome, ProcessId, Proposal, RaftId, Role, StorageId, Topology,
 };
 use nuthatch_proto::ids::NodeId;
 use nuthatch_proto::rpc::{NodeAddress, RaftMessage};
@@ -28,8 +27,9 @@ use nuthatch_proto::slot::Slot;
 use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
+use super::numbers::ProposalNumbers;
 use super::presence::Presence;
 use crate::rpc::outbox::Reports;
 use crate::rpc::peers::{PeerAddress, Peers};
@@ -39,9 +39,6 @@ pub(crate) const EVENTS_MAX: usize = 1024;
 
 /// How many bytes of Raft messages wait for it.
 const RAFT_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// How many proposals of this node are under way at once: fewer than a topology remembers the outcomes of.
-const PROPOSALS_MAX: usize = 32;
 
 /// How long a group may be without a leader before this node says that it has lost contact: longer than an election.
 const LEADERLESS_PATIENCE: Duration = Duration::from_secs(3);
@@ -213,14 +210,13 @@ pub(crate) struct Shared {
     pub(crate) node_timeout: Duration,
     /// One change of membership at a time.
     pub(crate) membership: tokio::sync::Mutex<()>,
-    pub(crate) proposals: Semaphore,
+    pub(crate) numbers: ProposalNumbers,
     pub(crate) presence: Presence,
     pub(crate) counts: Counts,
     /// For a node outside the Raft group: a stream of topologies stands, or will in a moment.
     pub(crate) follows: AtomicBool,
     events: SyncSender<Event>,
     raft_bytes: AtomicUsize,
-    next_seq: AtomicU64,
     will_join: AtomicBool,
     hints: Mutex<HashMap<RaftId, PeerAddress>>,
 }
@@ -238,13 +234,12 @@ impl Shared {
             announce,
             node_timeout,
             membership: tokio::sync::Mutex::default(),
-            proposals: Semaphore::new(PROPOSALS_MAX),
+            numbers: ProposalNumbers::new(first_seq),
             presence: Presence::default(),
             counts: Counts::default(),
             follows: AtomicBool::new(false),
             events,
             raft_bytes: AtomicUsize::new(0),
-            next_seq: AtomicU64::new(first_seq),
             will_join: AtomicBool::new(false),
             hints: Mutex::default(),
         }
@@ -280,11 +275,6 @@ impl Shared {
 
     pub(crate) fn set_will_join(&self, will_join: bool) {
         self.will_join.store(will_join, Ordering::Relaxed);
-    }
-
-    /// A number that no proposal of this node had before.
-    pub(crate) fn proposal_id(&self, me: NodeId) -> ProposalId {
-        ProposalId { node: me, seq: self.next_seq.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// Tells the metadata thread something, without waiting.
