@@ -22,13 +22,15 @@ pub struct Context<'a> {
     pub notices: &'a dyn NoticeSink,
     /// The classes of notices that are wanted.
     pub classes: Classes,
+    /// Whether keys keep the look of not being used (CLIENT NO-TOUCH).
+    pub no_touch: bool,
 }
 
 impl<'a> Context<'a> {
     /// Surroundings in which nobody asks for keyspace notices.
     #[inline]
     pub fn new(now: Timestamp, effects: &'a dyn EffectSink, stats: &'a mut Stats, rng: &'a mut Rng) -> Self {
-        Self { now, effects, stats, rng, notices: &NoNotices, classes: Classes::empty() }
+        Self { now, effects, stats, rng, notices: &NoNotices, classes: Classes::empty(), no_touch: false }
     }
 
     /// The same, with somebody who asks for notices of these classes.

@@ -20,7 +20,7 @@ use crate::store::database::Databases;
 use crate::store::locked::{Guard, LockedSlots};
 use crate::store::prefetch;
 use crate::store::slot::{Gate, Place};
-use crate::value::Limits;
+use crate::tuning::{Tuned, Tuning};
 
 /// How an engine is made.
 #[derive(Debug, Clone, Copy)]
@@ -56,16 +56,16 @@ pub struct Engine {
     hash: KeyHash,
 }
 
-/// The keyed hash of the slots' tables, and the limits of the collections in them, which bring the same seed.
+/// The keyed hash of the slots' tables, and what may be tuned in them; the limits of the collections bring the same
+/// seed.
 pub(crate) struct KeyHash {
     state: FixedState,
-    pub(crate) limits: Limits,
+    pub(crate) tuned: Tuned,
 }
 
 impl KeyHash {
     pub(crate) fn new(seed: u64) -> Self {
-        let limits = Limits { hash_seed: seed, ..Limits::default() };
-        Self { state: FixedState::with_seed(seed), limits }
+        Self { state: FixedState::with_seed(seed), tuned: Tuned::new(seed) }
     }
 
     #[inline]
@@ -85,6 +85,11 @@ impl Engine {
     #[inline]
     pub(crate) fn hash(&self) -> &KeyHash {
         &self.hash
+    }
+
+    /// Has the commands from now on go by these figures. Values that are there stay as they are.
+    pub fn tune(&self, tuning: Tuning) {
+        self.hash.tuned.set(tuning);
     }
 
     /// Runs a command on keys. `slot` is that of its first key; the caller has checked the number of arguments against

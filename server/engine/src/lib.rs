@@ -14,6 +14,7 @@ mod engine;
 mod expiry;
 pub mod notice;
 mod store;
+mod tuning;
 pub mod value;
 
 pub use command::CommandError;
@@ -22,6 +23,7 @@ pub use effect::{Effect, EffectSink, NoEffects};
 pub use engine::{DatabaseStats, Engine, EngineOptions, Refused};
 pub use notice::{Classes, NoNotices, NoticeSink};
 pub use store::slot::Gate;
+pub use tuning::{Counting, Tuning};
 
 #[cfg(test)]
 mod testing;

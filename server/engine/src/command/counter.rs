@@ -11,6 +11,7 @@ use super::args::integer;
 use super::long_double::LongDouble;
 use super::{CommandError, Handled};
 use crate::context::Context;
+use crate::notice::Classes;
 use crate::store::locked::{LockedSlots, NewDeadline};
 
 #[inline]
@@ -71,6 +72,7 @@ fn add(
             delta
         }
     };
+    slots.notify(cx, Classes::STRING, "incrby", key);
     reply.integer(sum);
     Ok(())
 }
@@ -94,6 +96,7 @@ pub(super) fn incrbyfloat(
             sum
         }
     };
+    slots.notify(cx, Classes::STRING, "incrbyfloat", key);
     reply.bulk(sum.as_bytes());
     Ok(())
 }

@@ -10,6 +10,7 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 use super::args::{integer, is};
 use super::{CommandError, Handled};
 use crate::context::Context;
+use crate::notice::Classes;
 use crate::store::entry::Entry;
 use crate::store::locked::LockedSlots;
 
@@ -89,13 +90,36 @@ fn set(
     let old = slots.entry(cx, key).map(|entry| entry.deadline());
     let set = old.is_some_and(|old| conditions.hold(old, deadline));
     if set {
-        match u64::try_from(deadline).ok().filter(|&deadline| deadline > cx.now.0) {
-            Some(deadline) => slots.set_deadline(cx, key, Some(Timestamp(deadline))),
-            None => slots.delete(cx, key),
-        };
+        expire_key(cx, slots, key, u64::try_from(deadline).ok().map(Timestamp));
     }
     reply.integer(i64::from(set));
     Ok(())
+}
+
+/// Has a key that is there expire at a time, which deletes it if that is past; `None` is before all time.
+pub(super) fn expire_key(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    key: &[u8],
+    deadline: Option<Timestamp>,
+) {
+    if deadline.is_some_and(|deadline| deadline > cx.now) {
+        slots.set_deadline(cx, key, deadline);
+        slots.notify(cx, Classes::GENERIC, "expire", key);
+    } else {
+        slots.delete(cx, key);
+        slots.notify(cx, Classes::GENERIC, "del", key);
+    }
+}
+
+/// Takes a key's deadline away; whether it had one.
+pub(super) fn persist_key(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>, key: &[u8]) -> bool {
+    let removed = slots.entry(cx, key).is_some_and(|entry| entry.deadline().is_some())
+        && slots.set_deadline(cx, key, None);
+    if removed {
+        slots.notify(cx, Classes::GENERIC, "persist", key);
+    }
+    removed
 }
 
 pub(super) fn expire(
@@ -140,10 +164,7 @@ pub(super) fn persist(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    let key = args.at(1);
-    let removed = slots.entry(cx, key).is_some_and(|entry| entry.deadline().is_some())
-        && slots.set_deadline(cx, key, None);
-    reply.integer(i64::from(removed));
+    reply.integer(i64::from(persist_key(cx, slots, args.at(1))));
     Ok(())
 }
 
@@ -156,7 +177,7 @@ fn show(
     show: impl FnOnce(i64, i64) -> i64,
 ) -> Handled {
     let now = signed(cx.now);
-    reply.integer(match slots.read_entry(cx, args.at(1)).map(Entry::deadline) {
+    reply.integer(match slots.unused_entry(cx, args.at(1)).map(Entry::deadline) {
         None => -2,
         Some(None) => -1,
         Some(Some(deadline)) => show(signed(deadline), now),

@@ -29,8 +29,19 @@ pub(super) fn del(
     Ok(())
 }
 
-/// EXISTS and TOUCH: a key named twice counts twice.
+/// A key named twice counts twice.
 pub(super) fn exists(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    reply.count(args.iter().skip(1).filter(|key| slots.unused_entry(cx, key).is_some()).count());
+    Ok(())
+}
+
+/// Like EXISTS, but the keys count as used.
+pub(super) fn touch(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
@@ -46,7 +57,7 @@ pub(super) fn type_of(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    reply.simple(slots.read_entry(cx, args.at(1)).map_or("none", |entry| entry.kind().name()));
+    reply.simple(slots.unused_entry(cx, args.at(1)).map_or("none", |entry| entry.kind().name()));
     Ok(())
 }
 
@@ -59,10 +70,17 @@ pub(super) fn rename(
     let (from, to) = (args.at(1), args.at(2));
     slots.entry(cx, from).ok_or(CommandError::NoSuchKey)?;
     if from != to {
-        slots.move_key(cx, from, to);
+        rename_key(cx, slots, from, to);
     }
     reply.ok();
     Ok(())
+}
+
+/// Gives a key that is there another name.
+fn rename_key(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>, from: &[u8], to: &[u8]) {
+    slots.move_key(cx, from, slots.db(), to);
+    slots.notify(cx, Classes::GENERIC, "rename_from", from);
+    slots.notify(cx, Classes::GENERIC, "rename_to", to);
 }
 
 pub(super) fn renamenx(
@@ -75,7 +93,7 @@ pub(super) fn renamenx(
     slots.entry(cx, from).ok_or(CommandError::NoSuchKey)?;
     let free = from != to && slots.entry(cx, to).is_none();
     if free {
-        slots.move_key(cx, from, to);
+        rename_key(cx, slots, from, to);
     }
     reply.integer(i64::from(free));
     Ok(())
@@ -131,6 +149,7 @@ pub(super) fn copy(
         slots.read_entry(cx, from).is_some() && (options.replace || slots.entry_in(cx, db, to).is_none());
     if copied {
         slots.copy_key(cx, from, db, to);
+        cx.notify(db, Classes::GENERIC, "copy_to", to);
     }
     reply.integer(i64::from(copied));
     Ok(())

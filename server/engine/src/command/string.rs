@@ -8,10 +8,8 @@ use super::args::integer;
 use super::string_set::{Expiry, deadline_after};
 use super::{CommandError, Handled};
 use crate::context::Context;
+use crate::notice::Classes;
 use crate::store::locked::{LockedSlots, NewDeadline};
-
-/// The longest string, as Redis's `proto-max-bulk-len` has it by default.
-const STRING_MAX: usize = 512 * 1024 * 1024;
 
 #[inline]
 pub(super) fn get(
@@ -36,6 +34,7 @@ pub(super) fn getdel(
         Some(value) => {
             reply.bulk(value);
             slots.delete(cx, key);
+            slots.notify(cx, Classes::GENERIC, "del", key);
         }
     }
     Ok(())
@@ -64,15 +63,11 @@ pub(super) fn getex(
     match change {
         Change::None => {}
         Change::Persist => {
-            slots.set_deadline(cx, key, None);
+            super::deadline::persist_key(cx, slots, key);
         }
         Change::At(expiry) => {
             let deadline = deadline_after(expiry, cx.now, "getex")?;
-            if deadline <= cx.now {
-                slots.delete(cx, key);
-            } else {
-                slots.set_deadline(cx, key, Some(deadline));
-            }
+            super::deadline::expire_key(cx, slots, key, Some(deadline));
         }
     }
     Ok(())
@@ -82,13 +77,16 @@ fn getex_options(args: Args<'_>) -> Result<Change<'_>, CommandError> {
     let mut change = Change::None;
     let mut options = args.skip(2).iter();
     while let Some(option) = options.next() {
-        if !matches!(change, Change::None) {
-            return Err(CommandError::Syntax);
-        }
-        change = if super::args::is(option, "PERSIST") {
+        // An option may be given again, and then the last one counts.
+        let next = if super::args::is(option, "PERSIST") {
             Change::Persist
         } else {
             Change::At(Expiry::parse(option, &mut options)?.ok_or(CommandError::Syntax)?)
+        };
+        change = match (change, next) {
+            (Change::None, next) | (Change::Persist, next @ Change::Persist) => next,
+            (Change::At(old), Change::At(new)) if new.replaces(old) => Change::At(new),
+            _ => return Err(CommandError::Syntax),
         };
     }
     Ok(change)
@@ -143,6 +141,7 @@ fn set_pairs(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>, args: Args<'_>) 
     let mut words = args.iter().skip(1);
     while let (Some(key), Some(value)) = (words.next(), words.next()) {
         slots.set_string(cx, key, value, NewDeadline::Clear);
+        slots.notify(cx, Classes::STRING, "set", key);
     }
 }
 
@@ -162,15 +161,17 @@ pub(super) fn append(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    let (key, value) = (args.at(1), args.at(2));
+    let (key, value, string_max) = (args.at(1), args.at(2), slots.tuned().string_max());
     let Some(mut string) = slots.string_mut(cx, key)? else {
         slots.set_string(cx, key, value, NewDeadline::Clear);
+        slots.notify(cx, Classes::STRING, "append", key);
         reply.count(value.len());
         return Ok(());
     };
     let before = string.bytes().len();
-    let after = checked_length(before, value.len())?;
+    let after = checked_length(before, value.len(), string_max)?;
     string.write_at(cx, before, value);
+    slots.notify(cx, Classes::STRING, "append", key);
     reply.count(after);
     Ok(())
 }
@@ -181,30 +182,37 @@ pub(super) fn setrange(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    let (key, value) = (args.at(1), args.at(3));
+    let (key, value, string_max) = (args.at(1), args.at(3), slots.tuned().string_max());
     let offset = usize::try_from(integer(args.at(2))?).map_err(|_| CommandError::OffsetOutOfRange)?;
     let Some(mut string) = slots.string_mut(cx, key)? else {
         if value.is_empty() {
             reply.integer(0);
             return Ok(());
         }
-        let len = checked_length(offset, value.len())?;
+        let len = checked_length(offset, value.len(), string_max)?;
         let mut padded = vec![0; len];
         padded[offset..].copy_from_slice(value);
         slots.set_string(cx, key, &padded, NewDeadline::Clear);
+        if let Some(mut string) = slots.string_mut(cx, key)? {
+            string.mark_edited();
+        }
+        slots.notify(cx, Classes::STRING, "setrange", key);
         reply.count(len);
         return Ok(());
     };
-    if !value.is_empty() {
-        checked_length(offset, value.len())?;
-        string.write_at(cx, offset, value);
+    if value.is_empty() {
+        reply.count(string.bytes().len());
+        return Ok(());
     }
+    checked_length(offset, value.len(), string_max)?;
+    string.write_at(cx, offset, value);
     reply.count(string.bytes().len());
+    slots.notify(cx, Classes::STRING, "setrange", key);
     Ok(())
 }
 
-fn checked_length(before: usize, more: usize) -> Result<usize, CommandError> {
-    before.checked_add(more).filter(|&len| len <= STRING_MAX).ok_or(CommandError::StringTooLong)
+fn checked_length(before: usize, more: usize, max: usize) -> Result<usize, CommandError> {
+    before.checked_add(more).filter(|&len| len <= max).ok_or(CommandError::StringTooLong)
 }
 
 pub(super) fn getrange(

@@ -10,6 +10,7 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 use super::args::{integer, is};
 use super::{CommandError, Handled};
 use crate::context::Context;
+use crate::notice::Classes;
 use crate::store::locked::{LockedSlots, NewDeadline};
 
 /// An expiry as a command gives it: not validated yet, because Redis looks at the number after the other options.
@@ -35,6 +36,11 @@ impl<'a> Expiry<'a> {
         };
         let number = rest.next().ok_or(CommandError::Syntax)?;
         Ok(Some(Self { number, seconds, absolute }))
+    }
+
+    /// Whether it is of the same kind as one given before, whose place it then takes.
+    pub(super) fn replaces(self, before: Self) -> bool {
+        (self.seconds, self.absolute) == (before.seconds, before.absolute)
     }
 }
 
@@ -82,10 +88,12 @@ impl<'a> Options<'a> {
                 options.get = true;
             } else if is(word, "KEEPTTL") && options.expiry.is_none() {
                 options.keep_ttl = true;
-            } else if options.expiry.is_none() && !options.keep_ttl {
-                options.expiry = Some(Expiry::parse(word, &mut words)?.ok_or(CommandError::Syntax)?);
             } else {
-                return Err(CommandError::Syntax);
+                let expiry = Expiry::parse(word, &mut words)?.ok_or(CommandError::Syntax)?;
+                if options.keep_ttl || options.expiry.is_some_and(|before| !expiry.replaces(before)) {
+                    return Err(CommandError::Syntax);
+                }
+                options.expiry = Some(expiry);
             }
         }
         Ok(options)
@@ -100,11 +108,27 @@ pub(super) fn set(
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
     if args.len() == 3 {
-        slots.set_string(cx, args.at(1), args.at(2), NewDeadline::Clear);
+        put(cx, slots, args.at(1), args.at(2), NewDeadline::Clear);
         reply.ok();
         return Ok(());
     }
     set_with_options(cx, slots, args, reply)
+}
+
+/// Stores a string and tells of it, as SET and its relatives do.
+#[inline]
+fn put(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    key: &[u8],
+    value: &[u8],
+    deadline: NewDeadline,
+) {
+    slots.set_string(cx, key, value, deadline);
+    slots.notify(cx, Classes::STRING, "set", key);
+    if matches!(deadline, NewDeadline::At(_)) {
+        slots.notify(cx, Classes::GENERIC, "expire", key);
+    }
 }
 
 fn set_with_options(
@@ -129,7 +153,7 @@ fn set_with_options(
         Condition::IfPresent => slots.entry(cx, key).is_some(),
     };
     if set {
-        slots.set_string(cx, key, args.at(2), deadline);
+        put(cx, slots, key, args.at(2), deadline);
     }
     match (options.get, set) {
         (true, _) => {}
@@ -147,7 +171,7 @@ pub(super) fn setnx(
 ) -> Handled {
     let free = slots.entry(cx, args.at(1)).is_none();
     if free {
-        slots.set_string(cx, args.at(1), args.at(2), NewDeadline::Clear);
+        put(cx, slots, args.at(1), args.at(2), NewDeadline::Clear);
     }
     reply.integer(i64::from(free));
     Ok(())
@@ -180,7 +204,7 @@ fn set_until(
     deadline: Timestamp,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    slots.set_string(cx, args.at(1), args.at(3), NewDeadline::At(deadline));
+    put(cx, slots, args.at(1), args.at(3), NewDeadline::At(deadline));
     reply.ok();
     Ok(())
 }
@@ -192,7 +216,7 @@ pub(super) fn getset(
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
     reply.bulk_or_null(slots.string(cx, args.at(1))?);
-    slots.set_string(cx, args.at(1), args.at(2), NewDeadline::Clear);
+    put(cx, slots, args.at(1), args.at(2), NewDeadline::Clear);
     Ok(())
 }
 
@@ -262,6 +286,7 @@ mod tests {
             ("SET a 1 EX x", "-ERR value is not an integer or out of range"),
             ("SET a 1 EX", "-ERR syntax error"),
             ("SET a 1 EX 1 PX 1", "-ERR syntax error"),
+            ("SET a 1 EX 1 EX 0", "-ERR invalid expire time in 'set' command"),
             ("SET a 1 KEEPTTL EX 1", "-ERR syntax error"),
             ("SET a 1 EX 1 KEEPTTL", "-ERR syntax error"),
         ] {

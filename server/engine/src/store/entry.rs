@@ -3,7 +3,7 @@
 //! ```text
 //! word        mark 16 | address 48          the mark belongs to the table, which keeps bits of the key's hash in it
 //! allocation  header 8 | deadline 8? | key length 8? | body | key | value
-//! header      form 1 | access 1 | key length 2 | value length 4
+//! header      form 1 | use 1 | key length 2 | value length 2 | used 2
 //! ```
 //!
 //! The body is empty for a string of up to [`INLINE_MAX`] bytes, whose bytes then stand behind the key; a `Vec` for a
@@ -22,6 +22,7 @@ use std::{mem, slice};
 
 use nuthatch_proto::ids::Timestamp;
 
+use super::stamp::Stamp;
 use crate::value::{Kind, Object};
 
 /// The longest string that is kept inside the entry's allocation.
@@ -48,12 +49,14 @@ unsafe impl Sync for Entry where Object: Sync {}
 #[repr(C)]
 struct Header {
     form: u8,
-    /// Reserved for eviction's access bits.
-    access: u8,
+    /// The low eight bits of the [`Stamp`].
+    stamp_low: u8,
     /// The key's length, unless the form says that it has a word of its own.
     key_len: u16,
     /// The length of an inline string; 0 otherwise.
-    value_len: u32,
+    value_len: u16,
+    /// The high sixteen bits of the stamp.
+    stamp_high: u16,
 }
 
 const _: () = assert!(size_of::<Header>() == 8 && align_of::<Header>() <= 8);
@@ -66,6 +69,8 @@ const OUTLINE: u8 = 1;
 const OBJECT: u8 = 2;
 const DEADLINE: u8 = 1 << 2;
 const LONG_KEY: u8 = 1 << 3;
+/// A string that was changed in a part, which Redis keeps in another encoding from then on.
+const EDITED: u8 = 1 << 4;
 
 /// Where everything is in an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,9 +180,10 @@ impl Entry {
         let shape = Shape { form: body_form | deadline_form | key_form, key_len: key.len(), value_len };
         let header = Header {
             form: shape.form,
-            access: 0,
+            stamp_low: 0,
             key_len: short_key_len.unwrap_or(0),
-            value_len: u32::try_from(value_len).expect("an inline string is short"),
+            value_len: u16::try_from(value_len).expect("an inline string is short"),
+            stamp_high: 0,
         };
         let layout = shape.layout();
         // SAFETY: the layout is not empty: there is always a header.
@@ -248,7 +254,7 @@ impl Entry {
         let mut shape = Shape {
             form: header.form,
             key_len: usize::from(header.key_len),
-            value_len: header.value_len as usize,
+            value_len: usize::from(header.value_len),
         };
         if shape.form & LONG_KEY != 0 {
             // SAFETY: the form says that the length is there, and it is never changed.
@@ -341,15 +347,49 @@ impl Entry {
         self.replace(new);
     }
 
+    /// Says how long the inline string is now, which is a whole new one.
     fn set_inline_len(&mut self, len: usize) {
-        let header =
-            Header { value_len: u32::try_from(len).expect("an inline string is short"), ..self.header() };
+        let old = self.header();
+        let value_len = u16::try_from(len).expect("an inline string is short");
+        self.write_header(Header { value_len, form: old.form & !EDITED, ..old });
+    }
+
+    fn write_header(&mut self, header: Header) {
         // SAFETY: the header is there; the callers keep the layout that follows from it the same.
         unsafe { self.at::<Header>(0).write(header) };
     }
 
+    /// When, or how often, the key was used.
+    #[inline]
+    pub(crate) fn stamp(&self) -> Stamp {
+        let header = self.header();
+        Stamp(u32::from(header.stamp_high) << 8 | u32::from(header.stamp_low))
+    }
+
+    #[inline]
+    pub(crate) fn set_stamp(&mut self, Stamp(stamp): Stamp) {
+        let header = Header { stamp_low: stamp as u8, stamp_high: (stamp >> 8) as u16, ..self.header() };
+        self.write_header(header);
+    }
+
+    /// Whether the string was changed in a part since it was set.
+    pub(crate) fn was_edited(&self) -> bool {
+        self.header().form & EDITED != 0
+    }
+
+    /// Says that the string was changed in a part.
+    pub(crate) fn mark_edited(&mut self) {
+        let header = self.header();
+        self.write_header(Header { form: header.form | EDITED, ..header });
+    }
+
     /// Writes over a part of the string, which grows as needed, with zeros before `offset`. Does nothing to an object.
     pub(crate) fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+        self.overwrite_at(offset, bytes);
+        self.mark_edited();
+    }
+
+    fn overwrite_at(&mut self, offset: usize, bytes: &[u8]) {
         let shape = self.shape();
         let end = offset + bytes.len();
         match shape.body() {
@@ -386,10 +426,14 @@ impl Entry {
 
     /// A copy of value and deadline under another key.
     pub(crate) fn copied(&self, key: &[u8]) -> Self {
-        match self.value() {
+        let mut copy = match self.value() {
             ValueRef::String(value) => Self::string(key, value, self.deadline()),
             ValueRef::Object(object) => Self::object(key, object.clone(), self.deadline()),
+        };
+        if self.was_edited() {
+            copy.mark_edited();
         }
+        copy
     }
 
     /// Moves the value to a new allocation, under another key or its own.
@@ -404,8 +448,12 @@ impl Entry {
                 _ => Body::Object(self.at::<Object>(shape.body_at()).read()),
             }
         };
+        let edited = self.was_edited();
         let new = Self::build(key.unwrap_or(self.key()), body, deadline);
         let old = self.replace_keeping_mark(new);
+        if edited {
+            self.mark_edited();
+        }
         let layout = shape.layout();
         let address = old.at(0);
         mem::forget(old);
@@ -421,6 +469,7 @@ impl Entry {
     /// Puts the new entry in this one's place; the old one.
     fn replace_keeping_mark(&mut self, mut new: Self) -> Self {
         new.set_mark(self.mark());
+        new.set_stamp(self.stamp());
         mem::replace(self, new)
     }
 }

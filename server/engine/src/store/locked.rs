@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::effect::Effect;
 use crate::engine::{Engine, KeyHash};
 use crate::notice::Classes;
+use crate::tuning::Tuned;
 use crate::value::{Collection, Kind, Limits};
 
 pub(crate) type Guard<'a> = MutexGuard<'a, SlotData>;
@@ -84,6 +85,11 @@ impl StringMut<'_> {
         let deadline = self.entry.deadline();
         self.entry.set_string(value, deadline);
         self.place.emit(cx, Effect::Set { key: self.key, value, deadline });
+    }
+
+    /// Has the string count as one that was changed in a part.
+    pub(crate) fn mark_edited(&mut self) {
+        self.entry.mark_edited();
     }
 
     /// Writes over a part of the string, which grows as needed, with zeros before `offset`.
@@ -181,6 +187,24 @@ impl<'a> LockedSlots<'a> {
         Some(entry)
     }
 
+    /// The live entry at a key, for a command that looks at it without using it: counts a hit or a miss.
+    pub(crate) fn unused_entry(&mut self, cx: &mut Context<'_>, key: &[u8]) -> Option<&Entry> {
+        let hashed = self.hashed(key);
+        let (at, slot) = self.at(self.db, key);
+        let entry = slot.unused(cx, hashed, at);
+        match entry {
+            Some(_) => cx.stats.keyspace_hits += 1,
+            None => cx.stats.keyspace_misses += 1,
+        }
+        entry.map(|entry| &*entry)
+    }
+
+    /// What is tuned in the engine.
+    #[inline]
+    pub(crate) fn tuned(&self) -> &'a Tuned {
+        &self.hash.tuned
+    }
+
     /// The string at a key, for a read.
     #[inline]
     pub(crate) fn string(&mut self, cx: &mut Context<'_>, key: &[u8]) -> Result<Option<&[u8]>, CommandError> {
@@ -264,12 +288,12 @@ impl<'a> LockedSlots<'a> {
         key: &[u8],
         change: impl FnOnce(&mut C, &Emitter<'_, '_>) -> R,
     ) -> Result<Option<R>, CommandError> {
-        let (hashed, limits) = (self.hashed(key), &self.hash.limits);
+        let (hashed, limits) = (self.hashed(key), self.hash.tuned.limits());
         let (place, slot) = self.at(self.db, key);
         let Some(entry) = slot.live(cx, hashed, place) else { return Ok(None) };
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
-        let result = change(collection, &Emitter { cx, place, key, limits });
+        let result = change(collection, &Emitter { cx, place, key, limits: &limits });
         if object.is_empty() {
             slot.remove(hashed);
         }
@@ -283,20 +307,20 @@ impl<'a> LockedSlots<'a> {
         key: &[u8],
         change: impl FnOnce(&mut C, &Emitter<'_, '_>) -> R,
     ) -> Result<R, CommandError> {
-        let (hashed, limits) = (self.hashed(key), &self.hash.limits);
+        let (hashed, limits) = (self.hashed(key), self.hash.tuned.limits());
         let (place, slot) = self.at(self.db, key);
         let Some(entry) = slot.live(cx, hashed, place) else {
             let mut collection = C::default();
-            let result = change(&mut collection, &Emitter { cx, place, key, limits });
+            let result = change(&mut collection, &Emitter { cx, place, key, limits: &limits });
             let object = collection.into_object();
             if !object.is_empty() {
-                slot.insert(hashed, Entry::object(key, object, None));
+                slot.insert(cx, hashed, Entry::object(key, object, None));
             }
             return Ok(result);
         };
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
-        let result = change(collection, &Emitter { cx, place, key, limits });
+        let result = change(collection, &Emitter { cx, place, key, limits: &limits });
         if object.is_empty() {
             slot.remove(hashed);
         }
@@ -366,13 +390,13 @@ impl<'a> LockedSlots<'a> {
         set
     }
 
-    /// Gives a key's value and deadline another name, over whatever had that name. The two names differ.
-    pub(crate) fn move_key(&mut self, cx: &mut Context<'_>, from: &[u8], to: &[u8]) {
+    /// Moves a key's value and deadline to another name or database, over whatever is there; it must be another place.
+    pub(crate) fn move_key(&mut self, cx: &mut Context<'_>, from: &[u8], db: usize, to: &[u8]) {
         let hashed = self.hashed(from);
         let (place, slot) = self.at(self.db, from);
         if let Some(entry) = slot.remove(hashed) {
             place.emit(cx, Effect::Delete { key: from });
-            self.put(cx, self.db, to, entry.renamed(to));
+            self.put(cx, db, to, entry.renamed(to));
         }
     }
 
@@ -387,7 +411,7 @@ impl<'a> LockedSlots<'a> {
         let hashed = self.hashed(key);
         let (place, slot) = self.at(db, key);
         slot.remove(hashed);
-        let Some(entry) = slot.insert(hashed, entry) else { return };
+        let Some(entry) = slot.insert(cx, hashed, entry) else { return };
         let deadline = entry.deadline();
         place.emit(
             cx,

@@ -10,6 +10,7 @@ use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::slot::Slot;
 
 use super::entry::Entry;
+use super::stamp::Stamp;
 use super::table::{self, Table};
 use crate::context::Context;
 use crate::effect::Effect;
@@ -93,6 +94,19 @@ pub(crate) enum NewDeadline {
     At(Timestamp),
 }
 
+/// Puts down that the key is used now.
+#[inline(never)]
+fn renew(cx: &mut Context<'_>, hasher: &KeyHash, entry: &mut Entry) {
+    if cx.no_touch {
+        return;
+    }
+    let stamp = match hasher.tuned.counting() {
+        None => Stamp::time(cx.now),
+        Some(law) => entry.stamp().counted(cx.now, law, cx.rng),
+    };
+    entry.set_stamp(stamp);
+}
+
 impl SlotData {
     pub(crate) fn len(&self) -> usize {
         self.table.len()
@@ -114,9 +128,21 @@ impl SlotData {
         self.table.entry_address(hash)
     }
 
-    /// The entry of a key; one whose deadline has passed is removed first, which emits its deletion.
+    /// The entry of a key, which counts as used; one whose deadline has passed is removed first, which emits its
+    /// deletion.
     #[inline]
     pub(crate) fn live(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<&mut Entry> {
+        let place = self.locate_live(cx, key, at)?;
+        let entry = self.table.get_mut(place)?;
+        if entry.stamp() != Stamp::time(cx.now) {
+            renew(cx, key.hasher, entry);
+        }
+        Some(entry)
+    }
+
+    /// The same for somebody whose look is no use of the key.
+    #[inline]
+    pub(crate) fn unused(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<&mut Entry> {
         let place = self.locate_live(cx, key, at)?;
         self.table.get_mut(place)
     }
@@ -198,7 +224,7 @@ impl SlotData {
                 NewDeadline::Clear | NewDeadline::Keep => None,
                 NewDeadline::At(time) => Some(time),
             };
-            self.insert(key, Entry::string(key.bytes, value, deadline));
+            self.insert(cx, key, Entry::string(key.bytes, value, deadline));
             return deadline;
         };
         let before = entry.deadline();
@@ -213,7 +239,11 @@ impl SlotData {
     }
 
     /// Adds an entry whose key is not in the slot.
-    pub(crate) fn insert(&mut self, key: Hashed<'_>, entry: Entry) -> Option<&Entry> {
+    pub(crate) fn insert(&mut self, cx: &Context<'_>, key: Hashed<'_>, mut entry: Entry) -> Option<&Entry> {
+        entry.set_stamp(match key.hasher.tuned.counting() {
+            None => Stamp::time(cx.now),
+            Some(_) => Stamp::first(cx.now),
+        });
         self.count_deadline(None, entry.deadline());
         let place = self.table.insert(key.hasher, key.hash, entry);
         self.table.get(place)

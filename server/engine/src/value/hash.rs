@@ -243,8 +243,8 @@ mod tests {
 
     #[test]
     fn stays_compact_up_to_the_limits() {
-        check(128, 64, "listpack");
-        check(129, 64, "hashtable");
+        check(512, 64, "listpack");
+        check(513, 64, "hashtable");
         check(1, 65, "hashtable");
     }
 
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn many_arguments_make_a_table_at_once() {
         let mut hash = Hash::new();
-        hash.prepare(129, 3, &Limits::default());
+        hash.prepare(513, 3, &Limits::default());
         assert_eq!(hash.encoding(), "hashtable");
     }
 }

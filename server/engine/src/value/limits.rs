@@ -30,7 +30,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            hash_entries: 128,
+            hash_entries: 512,
             hash_value: 64,
             list_size: -2,
             set_integers: 512,
