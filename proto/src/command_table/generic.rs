@@ -3,10 +3,10 @@
 //! KEYS, SCAN and RANDOMKEY take no key and belong to the whole database; the rest names its keys.
 
 use super::row::{
-    CREATES, DENYOOM, EXAMINES, FAST, OVERWRITES, READONLY, READS, REMOVES, TAKES, UPDATES, WRITE, key,
-    keys_from, row,
+    CREATES, DENYOOM, EXAMINES, FAST, LOADING, OVERWRITES, READONLY, READS, REMOVES, STALE, TAKES, UPDATES,
+    WRITE, key, keys_from, row,
 };
-use super::{Acl, CommandSpec, DataCommand, Group, Handler, KeyspaceCommand};
+use super::{Acl, CommandSpec, DataCommand, Group, Handler, KeySpec, KeyspaceCommand, NodeCommand};
 
 const fn data(name: &'static str, command: DataCommand, arity: i8) -> CommandSpec {
     row(name, Handler::Data(command), arity, Group::Generic)
@@ -75,6 +75,11 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
         .syntax("pattern")
         .about("Returns all keys that match a glob pattern."),
+    row("object", Handler::Container, -2, Group::Generic)
+        .since("2.2.3")
+        .cost("Depends on the subcommand.")
+        .about("Shows how values are kept and used.")
+        .subcommands(OBJECT_SUBCOMMANDS),
     data("pexpire", DataCommand::PExpire, -3)
         .flags(&[WRITE, FAST])
         .acl(Acl::KEYSPACE)
@@ -182,4 +187,38 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
         .syntax("key [key ...]")
         .about("Deletes keys and frees their memory later."),
+];
+
+const OBJECT_TIPS: &[&str] = &["nondeterministic_output"];
+const OBJECT_KEY: &[KeySpec] = &[key(2, EXAMINES)];
+
+const fn object(name: &'static str, command: DataCommand) -> CommandSpec {
+    data(name, command, 3)
+        .flags(&[READONLY])
+        .acl(Acl::KEYSPACE)
+        .keys(OBJECT_KEY)
+        .cost("O(1)")
+        .tips(OBJECT_TIPS)
+        .syntax("key")
+}
+
+const OBJECT_SUBCOMMANDS: &[CommandSpec] = &[
+    object("encoding", DataCommand::ObjectEncoding)
+        .since("2.2.3")
+        .about("Returns how a key's value is represented."),
+    object("freq", DataCommand::ObjectFreq)
+        .since("4.0.0")
+        .about("Returns how often a key was used, on a logarithmic scale."),
+    row("help", Handler::Node(NodeCommand::ObjectHelp), 2, Group::Generic)
+        .flags(&[LOADING, STALE])
+        .acl(Acl::KEYSPACE)
+        .since("6.2.0")
+        .cost("O(1)")
+        .about("Returns help on the subcommands."),
+    object("idletime", DataCommand::ObjectIdleTime)
+        .since("2.2.3")
+        .about("Returns for how many seconds a key was not used."),
+    object("refcount", DataCommand::ObjectRefCount)
+        .since("2.2.3")
+        .about("Returns how many references there are to a key's value."),
 ];

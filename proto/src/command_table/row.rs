@@ -67,6 +67,11 @@ pub(super) const fn key(index: u8, flags: KeyFlags) -> KeySpec {
     range(index, 0, 1, flags)
 }
 
+/// Keys from one argument to another, both included.
+pub(super) const fn keys_between(first: u8, last: u8, flags: KeyFlags) -> KeySpec {
+    range(first, (last - first) as i8, 1, flags)
+}
+
 /// Keys from this argument to the last.
 pub(super) const fn keys_from(index: u8, flags: KeyFlags) -> KeySpec {
     range(index, -1, 1, flags)

@@ -5,7 +5,7 @@
 
 use super::row::{
     CREATES, DENYOOM, EXAMINES, FAST, INSERTS, OVERWRITES, READONLY, READS, READS_AND_UPDATES, SETS, TAKES,
-    UPDATES, WRITE, every_second_from, key, keys_from, row,
+    UPDATES, WRITE, every_second_from, key, keys_between, keys_from, row,
 };
 use super::{Acl, CommandSpec, DataCommand, Group, Handler};
 
@@ -103,6 +103,14 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(1)")
         .syntax("key increment")
         .about("Adds a number to the floating-point number a string holds; an absent key counts as 0."),
+    data("lcs", DataCommand::Lcs, -3)
+        .flags(&[READONLY])
+        .acl(Acl::STRING)
+        .keys(&[keys_between(1, 2, READS)])
+        .since("7.0.0")
+        .cost("O(N*M), N and M the lengths of the two strings")
+        .syntax("key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]")
+        .about("Finds the longest common subsequence of two strings."),
     data("mget", DataCommand::MGet, -2)
         .flags(&[READONLY, FAST])
         .acl(Acl::STRING)

@@ -151,7 +151,9 @@ impl Reader<'_> {
 
     fn kind(&self, name: &str) -> Kind {
         match (name, self.spec.name, self.spec.group) {
-            ("key" | "source", _, _) if !self.spec.keys.is_empty() => Kind::Key { spec_index: 0 },
+            ("key" | "key1" | "key2" | "source", _, _) if !self.spec.keys.is_empty() => {
+                Kind::Key { spec_index: 0 }
+            }
             ("newkey" | "destination", _, _) if !self.spec.keys.is_empty() => Kind::Key { spec_index: 1 },
             ("increment", "incrbyfloat", _) | ("seconds", "sleep", _) | ("score", _, _) => Kind::Double,
             // Bounds of ZRANGE may be scores or names.
@@ -160,8 +162,9 @@ impl Reader<'_> {
             ("pattern", _, _) => Kind::Pattern,
             (
                 "client-id" | "cluster-bus-port" | "config-epoch" | "count" | "cursor" | "decrement"
-                | "destination-db" | "end" | "end-slot" | "increment" | "index" | "milliseconds" | "offset"
-                | "port" | "protover" | "seconds" | "slot" | "start" | "start-slot" | "stop" | "version",
+                | "destination-db" | "end" | "end-slot" | "increment" | "index" | "milliseconds"
+                | "min-match-len" | "offset" | "port" | "protover" | "seconds" | "slot" | "start"
+                | "start-slot" | "stop" | "version",
                 _,
                 _,
             ) => Kind::Integer,

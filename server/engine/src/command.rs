@@ -14,11 +14,13 @@ mod key;
 mod keyspace;
 mod list;
 mod long_double;
+mod object;
 mod places;
 mod scan;
 mod set;
 mod sorted_set;
 mod string;
+mod string_lcs;
 mod string_set;
 
 use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
@@ -59,6 +61,7 @@ pub(crate) fn run(
         C::Incr => counter::incr(cx, slots, args, reply),
         C::IncrBy => counter::incrby(cx, slots, args, reply),
         C::IncrByFloat => counter::incrbyfloat(cx, slots, args, reply),
+        C::Lcs => string_lcs::lcs(cx, slots, args, reply),
         C::MGet => string::mget(cx, slots, args, reply),
         C::MSet => string::mset(cx, slots, args, reply),
         C::MSetNx => string::msetnx(cx, slots, args, reply),
@@ -74,6 +77,10 @@ pub(crate) fn run(
         C::Expire => deadline::expire(cx, slots, args, reply),
         C::ExpireAt => deadline::expireat(cx, slots, args, reply),
         C::ExpireTime => deadline::expiretime(cx, slots, args, reply),
+        C::ObjectEncoding => object::encoding(cx, slots, args, reply),
+        C::ObjectFreq => object::freq(cx, slots, args, reply),
+        C::ObjectIdleTime => object::idletime(cx, slots, args, reply),
+        C::ObjectRefCount => object::refcount(cx, slots, args, reply),
         C::PExpire => deadline::pexpire(cx, slots, args, reply),
         C::PExpireAt => deadline::pexpireat(cx, slots, args, reply),
         C::PExpireTime => deadline::pexpiretime(cx, slots, args, reply),

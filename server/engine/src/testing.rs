@@ -5,10 +5,10 @@
 
 use std::sync::Mutex;
 
-use nuthatch_proto::command_table::{Handler, keys, lookup};
+use nuthatch_proto::command_table::{self, CommandSpec, Handler};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::args::OwnedArgs;
-use nuthatch_proto::resp::{Protocol, ReplyWriter};
+use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 
 use crate::{Context, Effect, EffectSink, Engine, EngineOptions, Rng, Stats};
@@ -89,13 +89,13 @@ impl Bench {
         let mut out = Vec::new();
         let mut reply = ReplyWriter::new(&mut out, self.protocol);
         let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng);
-        let spec = lookup(&args[0]).expect("a command");
+        let spec = spec(args);
         match spec.handler {
             Handler::Keyspace(command) => {
                 self.engine.execute_keyspace(&mut cx, self.db, command, args, &mut reply);
             }
             Handler::Data(command) => {
-                let first = keys(spec, args).ok().and_then(|mut keys| keys.next());
+                let first = command_table::keys(spec, args).ok().and_then(|mut keys| keys.next());
                 let slot = Slot::of_key(&args[first.unwrap_or(1)]);
                 if let Err(refused) = self.engine.execute(&mut cx, self.db, command, args, slot, &mut reply) {
                     return format!("-{refused}\r\n").into_bytes();
@@ -170,6 +170,15 @@ fn print_one(rest: &mut &[u8]) -> String {
             format!("[{}]", parts.join(" "))
         }
         _ => line,
+    }
+}
+
+/// The row of a command.
+fn spec(args: Args<'_>) -> &'static CommandSpec {
+    let spec = command_table::lookup(&args[0]).expect("a command of the table");
+    match spec.handler {
+        Handler::Container => spec.subcommand(&args[1]).expect("a subcommand of the table"),
+        Handler::Data(_) | Handler::Keyspace(_) | Handler::Node(_) => spec,
     }
 }
 

@@ -96,7 +96,9 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         }
         C::ConfigRewrite => config::rewrite(call, reply),
 
-        C::ClientHelp | C::CommandHelp | C::ConfigHelp | C::DebugHelp | C::ClusterHelp => help(args, reply),
+        C::ClientHelp | C::CommandHelp | C::ConfigHelp | C::DebugHelp | C::ClusterHelp | C::ObjectHelp => {
+            help(args, reply)
+        }
 
         C::Info => info::info(call, reply),
         C::Lolwut => server::lolwut(reply),

@@ -83,9 +83,11 @@ fn keys(command: DataCommand) -> Keys {
     match command {
         C::MGet | C::Del | C::Exists | C::Touch | C::Unlink => Keys::All,
         C::MSet | C::MSetNx => Keys::EverySecond,
-        C::Rename | C::RenameNx | C::LMove | C::RPopLPush => Keys::FirstTwo,
+        C::Lcs | C::Rename | C::RenameNx | C::LMove | C::RPopLPush => Keys::FirstTwo,
         C::LMPop | C::ZMPop => Keys::Counted { count: 1, destination: false },
         C::Copy => Keys::FirstTwoAcross,
+        // The first key is the only one, wherever it stands.
+        C::ObjectEncoding | C::ObjectFreq | C::ObjectIdleTime | C::ObjectRefCount => Keys::First,
         C::Append
         | C::Decr
         | C::DecrBy

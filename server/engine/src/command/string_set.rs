@@ -117,13 +117,7 @@ pub(super) fn set(
 
 /// Stores a string and tells of it, as SET and its relatives do.
 #[inline]
-fn put(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    key: &[u8],
-    value: &[u8],
-    deadline: NewDeadline,
-) {
+fn put(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>, key: &[u8], value: &[u8], deadline: NewDeadline) {
     slots.set_string(cx, key, value, deadline);
     slots.notify(cx, Classes::STRING, "set", key);
     if matches!(deadline, NewDeadline::At(_)) {

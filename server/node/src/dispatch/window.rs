@@ -121,7 +121,13 @@ impl Window {
     fn push(&mut self, buffer: &[u8], found: usize, end: usize, prefetch: &impl Fn(Slot)) {
         let args = Args::new(buffer, &self.spans[found..]);
         let spec = args.get(0).and_then(lookup);
-        let slot = match spec.map(|spec| (spec, spec.handler)) {
+        let keyed = match spec {
+            Some(container) if container.handler == Handler::Container => {
+                args.get(1).and_then(|name| container.subcommand(name))
+            }
+            spec => spec,
+        };
+        let slot = match keyed.map(|spec| (spec, spec.handler)) {
             Some((spec, Handler::Data(_))) => match spec.first_key() {
                 Some(index) => args.get(index).map_or(NO_SLOT, |key| {
                     let slot = Slot::of_key(key);

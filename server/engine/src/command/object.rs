@@ -1,0 +1,179 @@
+//! OBJECT: how a key's value is kept, and when and how often the key was used.
+//!
+//! The names are Redis's for its own forms. Ours differ, but change at the same sizes, so that the names mean the same
+//! to whoever tunes by them. Looking is no use of the key. A key that is not there is null and no error.
+
+use nuthatch_proto::resp::{Args, ReplyWriter};
+
+use super::args::parse_integer;
+use super::{CommandError, Handled};
+use crate::context::Context;
+use crate::store::entry::{Entry, ValueRef};
+use crate::store::locked::LockedSlots;
+
+/// The longest string that Redis keeps in one allocation with its header.
+const EMBEDDED_MAX: usize = 44;
+/// Redis keeps one object for each integer below this, and all keys share it.
+const SHARED_INTEGERS: i64 = 10_000;
+/// How many references Redis says that a shared object has.
+const SHARED: i64 = i32::MAX as i64;
+
+pub(super) fn encoding(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    match slots.unused_entry(cx, args.at(2)) {
+        None => reply.null(),
+        Some(entry) => reply.bulk(encoding_of(entry).as_bytes()),
+    }
+    Ok(())
+}
+
+fn encoding_of(entry: &Entry) -> &'static str {
+    match entry.value() {
+        ValueRef::Object(object) => object.encoding(),
+        ValueRef::String(_) if entry.was_edited() => "raw",
+        ValueRef::String(text) if parse_integer(text).is_some() => "int",
+        ValueRef::String(text) if text.len() <= EMBEDDED_MAX => "embstr",
+        ValueRef::String(_) => "raw",
+    }
+}
+
+pub(super) fn freq(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let (law, now) = (slots.tuned().counting(), cx.now);
+    let Some(entry) = slots.unused_entry(cx, args.at(2)) else {
+        reply.null();
+        return Ok(());
+    };
+    let law = law.ok_or(CommandError::Other(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
+         between policies at runtime LRU and LFU data will take some time to adjust.",
+    ))?;
+    reply.integer(entry.stamp().count(now, law).into());
+    Ok(())
+}
+
+pub(super) fn idletime(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let (counts, now) = (slots.tuned().counting().is_some(), cx.now);
+    let Some(entry) = slots.unused_entry(cx, args.at(2)) else {
+        reply.null();
+        return Ok(());
+    };
+    if counts {
+        return Err(CommandError::Other(
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between \
+             policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    }
+    reply.integer(i64::try_from(entry.stamp().idle(now) / 1000).unwrap_or(i64::MAX));
+    Ok(())
+}
+
+pub(super) fn refcount(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let shared_integers = slots.tuned().shared_integers();
+    match slots.unused_entry(cx, args.at(2)) {
+        None => reply.null(),
+        Some(entry) => {
+            let number = parse_integer(entry.string_bytes()).filter(|_| !entry.was_edited());
+            let shared = number.is_some_and(|number| (0..SHARED_INTEGERS).contains(&number));
+            reply.integer(if shared && shared_integers { SHARED } else { 1 });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Bench;
+    use crate::tuning::{Counting, Tuning};
+
+    #[test]
+    fn encodings_of_strings() {
+        let mut bench = Bench::new();
+        let long = "x".repeat(45);
+        bench.check_all(&[
+            ("OBJECT ENCODING none", "nil"),
+            ("SET a 12", "+OK"),
+            ("OBJECT ENCODING a", "int"),
+            ("APPEND a 3", ":3"),
+            ("OBJECT ENCODING a", "raw"),
+            ("PEXPIRE a 5000", ":1"),
+            ("RENAME a b", "+OK"),
+            ("COPY b a", ":1"),
+            ("OBJECT ENCODING a", "raw"),
+            ("OBJECT REFCOUNT a", ":1"),
+            ("INCR a", ":124"),
+            ("OBJECT ENCODING a", "int"),
+            ("OBJECT REFCOUNT a", ":2147483647"),
+            ("SET a 10000", "+OK"),
+            ("OBJECT REFCOUNT a", ":1"),
+            ("SET a 0123", "+OK"),
+            ("OBJECT ENCODING a", "embstr"),
+            ("SETRANGE c 0 1", ":1"),
+            ("OBJECT ENCODING c", "raw"),
+            (&format!("SET a {long}"), "+OK"),
+            ("OBJECT ENCODING a", "raw"),
+            ("LPUSH l x", ":1"),
+            ("OBJECT ENCODING l", "listpack"),
+        ]);
+    }
+
+    #[test]
+    fn idle_times_begin_with_the_last_use_and_looking_is_none() {
+        let mut bench = Bench::new();
+        bench.check("SET a 1", "+OK");
+        bench.now += 10_240;
+        for command in ["EXISTS a", "TYPE a", "TTL a", "OBJECT ENCODING a"] {
+            bench.run(command);
+        }
+        bench.check_all(&[("OBJECT IDLETIME a", ":10"), ("OBJECT IDLETIME none", "nil")]);
+        assert!(
+            bench.run("OBJECT FREQ a").starts_with("-ERR An LFU maxmemory policy is not selected, access")
+        );
+        bench.check("TOUCH a", ":1");
+        for command in ["TOUCH a", "GET a", "SET a 1"] {
+            bench.now += 10_240;
+            bench.check("OBJECT IDLETIME a", ":10");
+            bench.run(command);
+            bench.check("OBJECT IDLETIME a", ":0");
+        }
+    }
+
+    #[test]
+    fn uses_are_counted_under_an_lfu_policy() {
+        let mut bench = Bench::new();
+        let counting = Some(Counting { log_factor: 0, decay_minutes: 1 });
+        bench.engine.tune(Tuning { counting, shared_integers: false, ..Tuning::default() });
+        bench.check_all(&[
+            ("OBJECT FREQ none", "nil"),
+            ("SET a 1", "+OK"),
+            ("OBJECT FREQ a", ":5"),
+            ("GET a", "1"),
+            ("GET a", "1"),
+            ("OBJECT FREQ a", ":7"),
+            ("OBJECT REFCOUNT a", ":1"),
+        ]);
+        assert!(
+            bench.run("OBJECT IDLETIME a").starts_with("-ERR An LFU maxmemory policy is selected, idle time")
+        );
+        bench.now += 120_000;
+        bench.check("OBJECT FREQ a", ":5");
+    }
+}
