@@ -153,6 +153,10 @@ impl<'a> Batch<'a> {
             let args = window.args(buffer, request);
             *start = request.end;
             let flow = self.run_one(request, args, replies);
+            // What was pushed while a command ran stands behind its reply, the client's own messages among it.
+            if self.session.client.is_pushed() {
+                self.session.client.take_pushes(replies);
+            }
             let turn = match flow {
                 Flow::Done if replies.len() >= REPLIES_MAX => Turn::Flush,
                 Flow::Done => continue,

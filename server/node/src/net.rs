@@ -8,4 +8,5 @@ pub(crate) mod connection;
 pub(crate) mod io_thread;
 pub(crate) mod listener;
 pub(crate) mod output;
+pub(crate) mod pushes;
 pub(crate) mod session;

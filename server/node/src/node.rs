@@ -95,10 +95,12 @@ impl Node {
             // Writing to a String does not fail.
             let _ = write!(run_id, "{byte:02x}");
         }
+        let clients = Clients::default();
+        clients.limits.set(config.settings().output_limits);
         Ok(Self {
             config,
             engine,
-            clients: Clients::default(),
+            clients,
             telemetry: Telemetry::default(),
             cluster,
             started: clock::now(),

@@ -6,6 +6,7 @@
 use nuthatch_proto::resp::ReplyWriter;
 
 use super::{Call, SYNTAX_ERROR, text};
+use crate::node::Node;
 use crate::telemetry::log;
 
 pub(super) fn get(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
@@ -27,11 +28,18 @@ pub(super) fn set(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     let pairs: Vec<_> = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
     match call.node.config.set(&pairs) {
         Ok(()) => {
-            log::set_level(call.node.config.settings().loglevel);
+            apply(call.node);
             reply.ok();
         }
         Err(error) => reply.error(&error.to_string()),
     }
+}
+
+/// Tells those who keep a copy of a setting.
+fn apply(node: &Node) {
+    let settings = node.config.settings();
+    log::set_level(settings.loglevel);
+    node.clients.limits.set(settings.output_limits);
 }
 
 pub(super) fn rewrite(call: Call<'_>, reply: &mut ReplyWriter<'_>) {

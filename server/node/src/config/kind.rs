@@ -62,7 +62,7 @@ impl Kind {
             Self::Text => Ok(value.to_owned()),
             Self::Words | Self::Addresses => Ok(value.split_whitespace().collect::<Vec<_>>().join(" ")),
             Self::Save => save_points(value),
-            Self::OutputLimits => output_limits(value, current),
+            Self::OutputLimits => change_output_limits(value, current),
         }
     }
 }
@@ -100,12 +100,12 @@ fn save_points(value: &str) -> Result<String, String> {
 /// The classes of `client-output-buffer-limit`, as Redis prints them.
 const CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
 
-fn output_limits(value: &str, current: &str) -> Result<String, String> {
+fn change_output_limits(value: &str, current: &str) -> Result<String, String> {
     let words: Vec<_> = value.split_whitespace().collect();
     if words.is_empty() || words.len() % 4 != 0 {
         return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
     }
-    let mut limits = CLASSES.map(|class| output_limit(current, class));
+    let mut limits = output_limits(current);
     for part in words.chunks_exact(4) {
         let class = if part[0].eq_ignore_ascii_case("replica") { "slave" } else { part[0] };
         let Some(place) = CLASSES.iter().position(|known| known.eq_ignore_ascii_case(class)) else {
@@ -127,12 +127,14 @@ fn output_limits(value: &str, current: &str) -> Result<String, String> {
     Ok(texts.collect::<Vec<_>>().join(" "))
 }
 
-/// One class's part of a normalised `client-output-buffer-limit`.
-pub(crate) fn output_limit(value: &str, class: &str) -> OutputLimit {
+/// The parts of a normalised `client-output-buffer-limit`: ordinary clients, replicas, subscribers.
+pub(crate) fn output_limits(value: &str) -> [OutputLimit; 3] {
     let words: Vec<_> = value.split_whitespace().collect();
     let number = |word: &str| word.parse().unwrap_or(0);
-    words.chunks_exact(4).find(|part| part[0] == class).map_or_else(OutputLimit::default, |part| {
-        OutputLimit { hard: number(part[1]), soft: number(part[2]), soft_seconds: number(part[3]) }
+    CLASSES.map(|class| {
+        words.chunks_exact(4).find(|part| part[0] == class).map_or_else(OutputLimit::default, |part| {
+            OutputLimit { hard: number(part[1]), soft: number(part[2]), soft_seconds: number(part[3]) }
+        })
     })
 }
 

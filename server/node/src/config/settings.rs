@@ -98,8 +98,8 @@ pub struct Settings {
     pub max_bulk_len: u64,
     /// The longest request that is not complete (`client-query-buffer-limit`).
     pub query_buffer_limit: u64,
-    /// `client-output-buffer-limit` of ordinary clients.
-    pub output_limit: OutputLimit,
+    /// `client-output-buffer-limit` of ordinary clients, of replicas and of subscribers.
+    pub output_limits: [OutputLimit; 3],
     /// Who may use DEBUG (`enable-debug-command`).
     pub debug_command: Permission,
     /// `maxmemory`, as it is shown; eviction is not there yet.

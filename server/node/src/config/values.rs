@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use super::error::ConfigError;
-use super::kind::{Kind, output_limit};
+use super::kind::{Kind, output_limits};
 use super::options::{self, OptionId};
 use super::settings::{ClusterSettings, LogLevel, Permission, Settings};
 use super::source::Line;
@@ -107,7 +107,7 @@ impl Values {
             pidfile: self.optional::<String>("pidfile").map(PathBuf::from),
             max_bulk_len: self.number("proto-max-bulk-len"),
             query_buffer_limit: self.number("client-query-buffer-limit"),
-            output_limit: output_limit(self.text("client-output-buffer-limit"), "normal"),
+            output_limits: output_limits(self.text("client-output-buffer-limit")),
             debug_command: match self.text("enable-debug-command") {
                 "yes" => Permission::Yes,
                 "local" => Permission::Local,

@@ -2,7 +2,8 @@
 //!
 //! A connection's own task owns its session; what others may read of it is kept here, in atomics that the task writes
 //! once per batch and in a few strings behind a lock that hardly ever change. Ending a connection is asking its task to
-//! end: the flag is set and the task is woken.
+//! end: the flag is set and the task is woken. What others have to say to a client they [`Client::push`]; its task is
+//! woken for that too. Both are told by one byte of signals, which costs the task one test.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use dashmap::DashMap;
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::Protocol;
 use parking_lot::Mutex;
+
+use super::pushes::{Class, OutputLimits, Pushes};
+use crate::clock;
 
 /// What a client calls itself.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -47,10 +51,19 @@ pub(crate) struct Client {
     authenticated: AtomicBool,
     pending_output: AtomicUsize,
     pending_input: AtomicUsize,
-    killed: AtomicBool,
+    signals: AtomicU8,
     waker: Mutex<Option<Waker>>,
     labels: Mutex<Option<Box<Labels>>>,
+    pushes: Pushes,
+    limits: Arc<OutputLimits>,
 }
+
+/// The client is to end.
+const KILLED: u8 = 1;
+/// It is to end because it held too much output.
+const OVER_LIMIT: u8 = 1 << 1;
+/// Something was pushed and not taken yet.
+const PUSHED: u8 = 1 << 2;
 
 /// The last command of a connection that has not sent one.
 pub(crate) const NO_COMMAND: u16 = u16::MAX;
@@ -72,10 +85,14 @@ impl Client {
         self.last_command.store(progress.last_command, Ordering::Relaxed);
     }
 
-    /// Notes how many bytes it holds of an incomplete request, and of replies that were not taken.
-    pub(crate) fn set_pending(&self, input: usize, output: usize) {
-        self.pending_input.store(input, Ordering::Relaxed);
-        self.pending_output.store(output, Ordering::Relaxed);
+    /// Notes how many bytes it holds of an incomplete request.
+    pub(crate) fn set_pending_input(&self, bytes: usize) {
+        self.pending_input.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes how many bytes it holds of replies that its socket has not taken.
+    pub(crate) fn set_pending_output(&self, bytes: usize) {
+        self.pending_output.store(bytes, Ordering::Relaxed);
     }
 
     /// When it last sent something.
@@ -93,9 +110,69 @@ impl Client {
         self.last_command.load(Ordering::Relaxed)
     }
 
-    /// Bytes of an incomplete request, and of replies that it has not taken.
+    /// Bytes of an incomplete request, and of replies and pushes that it has not taken.
     pub(crate) fn pending(&self) -> (usize, usize) {
-        (self.pending_input.load(Ordering::Relaxed), self.pending_output.load(Ordering::Relaxed))
+        (self.pending_input.load(Ordering::Relaxed), self.held())
+    }
+
+    fn held(&self) -> usize {
+        self.pending_output.load(Ordering::Relaxed).saturating_add(self.pushes.len())
+    }
+
+    /// The class whose output limits it has.
+    pub(crate) fn class(&self) -> Class {
+        Class::Normal
+    }
+
+    /// Whether nothing may be added to so many bytes of replies: the hard limit of its class is passed.
+    pub(crate) fn may_not_hold(&self, bytes: usize) -> bool {
+        self.pushes.is_over(bytes, self.class(), &self.limits, clock::now())
+    }
+
+    /// Ends it if it holds more output than its class may, or has for too long.
+    pub(crate) fn end_if_over_limit(&self) {
+        if self.may_not_hold(self.held()) {
+            self.signals.fetch_or(OVER_LIMIT, Ordering::Relaxed);
+            self.pushes.discard();
+            self.kill();
+        }
+    }
+
+    /// Appends bytes that are RESP to what its task writes between two replies, and wakes the task. From any thread.
+    pub(crate) fn push(&self, bytes: &[u8]) {
+        self.push_with(|out, _| out.extend_from_slice(bytes));
+    }
+
+    /// The same with whatever `write` writes in the protocol that the client speaks then.
+    pub(crate) fn push_with(&self, write: impl FnOnce(&mut Vec<u8>, Protocol)) {
+        let mut before = KILLED;
+        self.pushes.append(|out| {
+            if !self.is_killed() {
+                write(out, self.protocol());
+                before = self.signals.fetch_or(PUSHED, Ordering::Release);
+            }
+        });
+        if before & KILLED == 0 {
+            self.end_if_over_limit();
+        }
+        // If something was there before, the task was woken for that and takes all of it.
+        if before & (KILLED | PUSHED) == 0 {
+            self.wake();
+        }
+    }
+
+    /// Whether something was pushed that its task has not taken.
+    #[inline]
+    pub(crate) fn is_pushed(&self) -> bool {
+        self.signals.load(Ordering::Acquire) & PUSHED != 0
+    }
+
+    /// Moves what was pushed to the end of the replies. Only its own task may, and only between two replies.
+    #[cold]
+    pub(crate) fn take_pushes(&self, replies: &mut Vec<u8>) {
+        self.pushes.take(replies, || {
+            self.signals.fetch_and(!PUSHED, Ordering::Relaxed);
+        });
     }
 
     /// The protocol it speaks.
@@ -149,19 +226,34 @@ impl Client {
 
     /// Ends it: its task closes the connection when it next runs, which is at once.
     pub(crate) fn kill(&self) {
-        self.killed.store(true, Ordering::Release);
-        if let Some(waker) = self.waker.lock().take() {
-            waker.wake();
+        self.signals.fetch_or(KILLED, Ordering::Release);
+        self.wake();
+    }
+
+    /// Its task has ended: what is pushed from now on goes nowhere.
+    pub(crate) fn close(&self) {
+        self.signals.fetch_or(KILLED, Ordering::Release);
+        self.pushes.discard();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.lock() {
+            waker.wake_by_ref();
         }
     }
 
     /// Whether it was told to end.
     #[inline]
     pub(crate) fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::Acquire)
+        self.signals.load(Ordering::Acquire) & KILLED != 0
     }
 
-    /// Keeps the task's waker, so that [`Self::kill`] reaches it wherever it waits. A task's waker stays the same.
+    /// Whether that was because it held too much output.
+    pub(crate) fn is_over_limit(&self) -> bool {
+        self.signals.load(Ordering::Relaxed) & OVER_LIMIT != 0
+    }
+
+    /// Keeps the task's waker, so that kills and pushes reach it wherever it waits. A task's waker stays the same.
     pub(crate) fn set_waker(&self, waker: &Waker) {
         *self.waker.lock() = Some(waker.clone());
     }
@@ -172,6 +264,8 @@ impl Client {
 pub(crate) struct Clients {
     by_id: DashMap<u64, Arc<Client>>,
     last_id: AtomicU64,
+    /// What they may hold.
+    pub(crate) limits: Arc<OutputLimits>,
 }
 
 impl Clients {
@@ -198,9 +292,11 @@ impl Clients {
             authenticated: AtomicBool::new(false),
             pending_output: AtomicUsize::new(0),
             pending_input: AtomicUsize::new(0),
-            killed: AtomicBool::new(false),
+            signals: AtomicU8::new(0),
             waker: Mutex::new(None),
             labels: Mutex::new(None),
+            pushes: Pushes::default(),
+            limits: Arc::clone(&self.limits),
         });
         self.by_id.insert(id, Arc::clone(&client));
         client
@@ -223,6 +319,11 @@ impl Clients {
         all
     }
 
+    /// Ends those that have held too much output for too long.
+    pub(crate) fn kill_over_limit(&self) {
+        self.by_id.iter().for_each(|client| client.end_if_over_limit());
+    }
+
     /// Ends those that have been silent for longer than that (`timeout`).
     pub(crate) fn kill_idle(&self, now: Timestamp, seconds: u64) {
         for client in &self.by_id {
@@ -235,7 +336,65 @@ impl Clients {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Wake;
+
     use super::*;
+    use crate::config::OutputLimit;
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn client_with(clients: &Clients) -> (Arc<Client>, Arc<Wakes>) {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let (client, wakes) =
+            (clients.register(address, address, 1, Timestamp(1)), Arc::new(Wakes::default()));
+        client.set_waker(&Waker::from(Arc::clone(&wakes)));
+        (client, wakes)
+    }
+
+    #[test]
+    fn pushes_wake_the_task_once_and_are_taken_in_order() {
+        let (client, wakes) = client_with(&Clients::default());
+        let mut replies = b"+OK ".to_vec();
+        client.push(b"one ");
+        client.push(b"two ");
+        assert_eq!((client.is_pushed(), wakes.0.load(Ordering::Relaxed)), (true, 1));
+        client.take_pushes(&mut replies);
+        assert_eq!((client.is_pushed(), client.pending().1), (false, 0));
+        client.push(b"three");
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 2);
+        client.take_pushes(&mut replies);
+        assert_eq!(replies, b"+OK one two three");
+    }
+
+    #[test]
+    fn a_client_that_holds_too_much_is_ended_and_its_queue_dropped() {
+        let clients = Clients::default();
+        clients.limits.set([OutputLimit { hard: 5, soft: 0, soft_seconds: 0 }; 3]);
+        let (client, _) = client_with(&clients);
+        client.set_pending_output(3);
+        client.push(b"12");
+        assert!(!client.is_killed());
+        client.push(b"3");
+        assert_eq!((client.is_killed(), client.is_over_limit(), client.pending().1), (true, true, 3));
+        client.push(b"4");
+        assert_eq!(client.pending().1, 3);
+    }
+
+    #[test]
+    fn nobody_is_pushed_to_after_the_end() {
+        let (client, _) = client_with(&Clients::default());
+        client.push(b"x");
+        client.close();
+        client.push(b"y");
+        assert_eq!((client.pending().1, client.is_over_limit()), (0, false));
+    }
 
     #[test]
     fn silent_clients_are_ended_and_others_spared() {

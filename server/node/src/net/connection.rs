@@ -6,7 +6,8 @@
 //!
 //! Order: nothing is read before all replies were taken (back-pressure); a batch whose replies pass
 //! [`REPLIES_MAX`] is interrupted, written, and gone on with. Requests are answered in the order they came, also when
-//! one of them has to wait for something ([`Turn::Wait`]).
+//! one of them has to wait for something ([`Turn::Wait`]). What others push to the client is written between two replies:
+//! after each command, and whenever the connection waits for something.
 //!
 //! Neighbours: `dispatch` runs the requests, `output` sends the replies, `clients` ends connections from outside.
 
@@ -24,8 +25,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
+use super::clients::Client;
 use super::io_thread::Thread;
-use super::output::{Output, SendError};
+use super::output::Output;
 use super::session::Session;
 use crate::admin::{self, Flow};
 use crate::clock;
@@ -39,6 +41,9 @@ const READ_MORE_MAX: usize = 1024 * 1024;
 
 /// Replies beyond this are written before more requests of the batch run.
 pub(crate) const REPLIES_MAX: usize = 256 * 1024;
+
+/// Replies up to this length are sent before anybody asks whether the client may hold so much.
+const LIMIT_CHECKED: usize = 16 * 1024;
 
 /// What a thread lends the engine with every batch.
 pub(crate) struct EngineSide {
@@ -76,18 +81,22 @@ enum End {
     Closed,
     /// It broke.
     #[error(transparent)]
-    Broken(#[from] SendError),
+    Broken(#[from] io::Error),
     /// Somebody ended it.
     #[error("killed")]
     Killed,
+    /// It held more replies and pushes than it may.
+    #[error("closed for overcoming of output buffer limits")]
+    OverLimit,
     /// A request grew too long without becoming complete.
     #[error("closed for exceeding the query buffer limit")]
     QueryTooLong,
 }
 
-impl From<io::Error> for End {
-    fn from(error: io::Error) -> Self {
-        Self::Broken(error.into())
+impl End {
+    /// Why a client that was told to end was told so.
+    fn of(client: &Client) -> Self {
+        if client.is_over_limit() { Self::OverLimit } else { Self::Killed }
     }
 }
 
@@ -132,8 +141,9 @@ pub(crate) async fn run(stream: net::TcpStream, thread: &Thread) {
     let Ok(connection) = Connection::new(stream, thread) else { return };
     let client = connection.session.client.clone();
     let end = connection.serve().await;
+    client.close();
     thread.node.clients.remove(client.id);
-    if let Err(end @ (End::Broken(SendError::OverLimit) | End::QueryTooLong)) = end {
+    if let Err(end @ (End::OverLimit | End::QueryTooLong)) = end {
         tracing::warn!("Client id={} addr={} {end}", client.id, client.addr);
     }
 }
@@ -164,14 +174,17 @@ impl<'a> Connection<'a> {
             let turn = if self.input.ready {
                 self.turn_of_kept_input()
             } else if self.input.len() > 0 {
-                self.read_more().await?;
-                self.turn_of_kept_input()
+                if self.read_more().await? {
+                    self.turn_of_kept_input()
+                } else {
+                    Turn::Done { drained: false }
+                }
             } else {
                 self.turn_of_fresh_input().await?
             };
             self.send()?;
             if !self.output.is_empty() {
-                self.drain().await?;
+                drain(&self.session.client, &mut self.output, &self.stream).await?;
             }
             match turn {
                 Turn::Done { drained: true } => {}
@@ -183,17 +196,21 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Waits for bytes and runs the requests among them, straight from the thread's buffer.
+    /// Waits for bytes and runs the requests among them, straight from the thread's buffer; or for pushes.
     async fn turn_of_fresh_input(&mut self) -> Result<Turn, End> {
         let Self { thread, stream, session, decoder, input, .. } = self;
         poll_fn(|cx| {
             if session.client.is_killed() {
-                return Poll::Ready(Err(End::Killed));
+                return Poll::Ready(Err(End::of(&session.client)));
             }
             let mut scratch = thread.scratch.borrow_mut();
             let Scratch { input: buffer, replies, window, engine } = &mut *scratch;
             let mut read = ReadBuf::new(buffer);
             match Pin::new(&mut *stream).poll_read(cx, &mut read) {
+                // Others run before the next round of pushes, and more of them gather meanwhile.
+                Poll::Pending if session.client.is_pushed() => {
+                    return Poll::Ready(Ok(Turn::Done { drained: false }));
+                }
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                 Poll::Ready(Ok(())) => {}
@@ -216,21 +233,25 @@ impl<'a> Connection<'a> {
         .await
     }
 
-    /// Waits for more bytes of an incomplete request.
+    /// Waits for more bytes of an incomplete request; `false` if there are none but pushes.
     #[cold]
-    async fn read_more(&mut self) -> Result<(), End> {
+    async fn read_more(&mut self) -> Result<bool, End> {
         let Self { thread, stream, session, input, .. } = self;
-        session.client.set_pending(input.len(), 0);
+        session.client.set_pending_input(input.len());
         // Room grows with what has arrived, never with what was announced.
         input.bytes.reserve(input.bytes.len().clamp(READ_LEN / 4, READ_MORE_MAX));
         let mut read = pin!(stream.read_buf(&mut input.bytes));
         let len = poll_fn(|cx| {
             if session.client.is_killed() {
-                return Poll::Ready(Err(End::Killed));
+                return Poll::Ready(Err(End::of(&session.client)));
             }
-            read.as_mut().poll(cx).map_err(End::from)
+            match read.as_mut().poll(cx) {
+                Poll::Pending if session.client.is_pushed() => Poll::Ready(Ok(None)),
+                read => read.map_ok(Some).map_err(End::from),
+            }
         })
         .await?;
+        let Some(len) = len else { return Ok(false) };
         if len == 0 {
             return Err(End::Closed);
         }
@@ -238,7 +259,7 @@ impl<'a> Connection<'a> {
         if input.len() as u64 > thread.node.config.settings().query_buffer_limit {
             return Err(End::QueryTooLong);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Runs the requests among the connection's own bytes.
@@ -250,65 +271,81 @@ impl<'a> Connection<'a> {
         let mut batch = Batch::new(thread, session, decoder, engine);
         let turn = batch.run(&mut input.bytes, &mut input.start, window, replies);
         input.settle(turn.is_interrupted());
-        session.client.set_pending(input.len(), 0);
+        session.client.set_pending_input(input.len());
         turn
     }
 
-    /// Sends the replies of the turn.
+    /// Sends the replies of the turn, and what was pushed meanwhile.
     fn send(&mut self) -> Result<(), End> {
         let mut scratch = self.thread.scratch.borrow_mut();
         let Scratch { replies, .. } = &mut *scratch;
+        if self.session.client.is_pushed() {
+            self.session.client.take_pushes(replies);
+        }
         if replies.is_empty() {
             return Ok(());
         }
         self.thread.counters.net_output.add(replies.len() as u64);
+        if replies.len() > LIMIT_CHECKED && self.session.client.may_not_hold(replies.len()) {
+            replies.clear();
+            replies.shrink_to(REPLIES_MAX * 2);
+            return Err(End::OverLimit);
+        }
         self.output.send(&self.stream, replies)?;
         // One huge reply must not stay with the thread for good.
         replies.shrink_to(REPLIES_MAX * 2);
         Ok(())
     }
 
-    /// Waits until the client has taken its replies.
-    #[cold]
-    async fn drain(&mut self) -> Result<(), End> {
-        let limit = self.thread.node.config.settings().output_limit;
-        let client = Arc::clone(&self.session.client);
-        client.set_pending(self.input.len(), self.output.len());
-        let mut drain = pin!(self.output.drain(&self.stream, limit));
-        poll_fn(|cx| {
-            if client.is_killed() {
-                return Poll::Ready(Err(End::Killed));
-            }
-            drain.as_mut().poll(cx).map_err(End::from)
-        })
-        .await?;
-        client.set_pending(self.input.len(), 0);
-        Ok(())
-    }
-
     /// Waits for a command that cannot be answered at once, and keeps its reply.
     #[cold]
     async fn wait(&mut self, deferred: Deferred) -> Result<(), End> {
-        let client = Arc::clone(&self.session.client);
+        let Self { thread, stream, session, output, .. } = self;
+        let client = Arc::clone(&session.client);
         let mut replies = Vec::new();
         let flow = {
-            let mut wait = pin!(admin::wait(&self.thread.node, &mut self.session, &deferred, &mut replies));
-            poll_fn(|cx| {
-                if client.is_killed() {
-                    return Poll::Ready(Err(End::Killed));
+            let mut wait = pin!(admin::wait(&thread.node, session, &deferred, &mut replies));
+            loop {
+                let waited = poll_fn(|cx| {
+                    if client.is_killed() {
+                        return Poll::Ready(Err(End::of(&client)));
+                    }
+                    match wait.as_mut().poll(cx) {
+                        Poll::Pending if client.is_pushed() => Poll::Ready(Ok(None)),
+                        wait => wait.map(Some).map(Ok),
+                    }
+                });
+                if let Some(flow) = waited.await? {
+                    break flow;
                 }
-                wait.as_mut().poll(cx).map(Ok)
-            })
-            .await?
+                let mut pushed = Vec::new();
+                client.take_pushes(&mut pushed);
+                thread.counters.net_output.add(pushed.len() as u64);
+                output.send(stream, &mut pushed)?;
+                drain(&client, output, stream).await?;
+            }
         };
-        self.thread.counters.net_output.add(replies.len() as u64);
-        self.output.send(&self.stream, &mut replies)?;
-        if !self.output.is_empty() {
-            self.drain().await?;
-        }
+        thread.counters.net_output.add(replies.len() as u64);
+        output.send(stream, &mut replies)?;
+        drain(&client, output, stream).await?;
         match flow {
             Flow::Done | Flow::Defer(_) => Ok(()),
             Flow::Close => Err(End::Closed),
         }
     }
+}
+
+/// Waits until the client has taken its replies.
+#[cold]
+async fn drain(client: &Client, output: &mut Output, stream: &TcpStream) -> Result<(), End> {
+    client.set_pending_output(output.len());
+    client.end_if_over_limit();
+    let mut drain = pin!(output.drain(stream, |left| client.set_pending_output(left)));
+    poll_fn(|cx| {
+        if client.is_killed() {
+            return Poll::Ready(Err(End::of(client)));
+        }
+        drain.as_mut().poll(cx).map_err(End::from)
+    })
+    .await
 }

@@ -1,30 +1,15 @@
 //! Replies on their way out: one write per batch, and what the socket does not take is kept until it does.
 //!
 //! While something is kept, the connection does not read: a client that sends and never takes its replies is held back
-//! by its own socket, and costs the server one batch of replies at most. What may be kept is limited as Redis limits
-//! it (`client-output-buffer-limit`).
+//! by its own socket, and costs the server one batch of replies at most. What may be kept is limited together with what
+//! others have to say to the client (`pushes`).
 
 use std::io::{self, ErrorKind};
-use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::timeout;
-
-use crate::config::OutputLimit;
 
 /// Up to so many bytes are copied to be kept.
 const COPIED_MAX: usize = 64 * 1024;
-
-/// The client did not take its replies.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SendError {
-    /// The connection broke.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// More was kept for it than it may have.
-    #[error("closed for overcoming of output buffer limits")]
-    OverLimit,
-}
 
 /// Bytes that the socket has not taken yet.
 #[derive(Debug, Default)]
@@ -73,31 +58,18 @@ impl Output {
         }
     }
 
-    /// Waits until the socket has taken everything.
-    pub(crate) async fn drain(&mut self, stream: &TcpStream, limit: OutputLimit) -> Result<(), SendError> {
-        if limit.hard != 0 && self.len() as u64 > limit.hard {
-            return Err(SendError::OverLimit);
-        }
-        if limit.soft != 0 && self.len() as u64 > limit.soft {
-            let patience = Duration::from_secs(limit.soft_seconds);
-            let below = usize::try_from(limit.soft).unwrap_or(usize::MAX);
-            timeout(patience, self.drain_to(stream, below)).await.map_err(|_| SendError::OverLimit)??;
-        }
-        Ok(self.drain_to(stream, 0).await?)
-    }
-
-    async fn drain_to(&mut self, stream: &TcpStream, below: usize) -> io::Result<()> {
-        while self.len() > below {
+    /// Waits until the socket has taken everything; `note` hears how much is left.
+    pub(crate) async fn drain(&mut self, stream: &TcpStream, note: impl Fn(usize)) -> io::Result<()> {
+        while !self.is_empty() {
             stream.writable().await?;
             match stream.try_write(&self.kept[self.sent..]) {
                 Ok(sent) => self.sent += sent,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
+            note(self.len());
         }
-        if self.is_empty() {
-            *self = Self::default();
-        }
+        *self = Self::default();
         Ok(())
     }
 }

@@ -23,8 +23,8 @@ const EXPIRE_BUDGET: usize = 256;
 /// How often the momentary rates are sampled.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
-/// Idle clients are looked for once in so many samples.
-const SAMPLES_PER_IDLE_CHECK: u32 = 10;
+/// Clients to be ended are looked for once in so many samples.
+const SAMPLES_PER_CLIENT_CHECK: u32 = 10;
 
 /// Removes keys whose deadline has passed. Runs on every IO thread.
 pub(crate) async fn expire(thread: Rc<Thread>) {
@@ -47,7 +47,7 @@ fn expire_some(thread: &Thread) -> usize {
     removed
 }
 
-/// Samples the counters and ends idle clients. Runs on the main thread.
+/// Samples the counters; ends idle clients and those that do not take what they are sent. Runs on the main thread.
 pub(crate) async fn watch(node: &Node) {
     let mut ticks = interval(SAMPLE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -57,9 +57,12 @@ pub(crate) async fn watch(node: &Node) {
         let now = clock::now();
         node.telemetry.sample(now.0);
         sample = sample.wrapping_add(1);
-        let timeout = node.config.settings().timeout;
-        if timeout > 0 && sample.is_multiple_of(SAMPLES_PER_IDLE_CHECK) {
-            node.clients.kill_idle(now, timeout);
+        if sample.is_multiple_of(SAMPLES_PER_CLIENT_CHECK) {
+            let timeout = node.config.settings().timeout;
+            if timeout > 0 {
+                node.clients.kill_idle(now, timeout);
+            }
+            node.clients.kill_over_limit();
         }
     }
 }
