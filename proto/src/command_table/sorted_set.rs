@@ -4,8 +4,8 @@
 //! replaced a family of older commands.
 
 use super::row::{
-    DELETES, DENYOOM, EXAMINES, FAST, MOVABLEKEYS, READONLY, READS, TAKES, UPDATES, WRITE, counted_keys, key,
-    row,
+    DELETES, DENYOOM, EXAMINES, FAST, MOVABLEKEYS, OVERWRITES, READONLY, READS, READS_AND_UPDATES, TAKES,
+    UPDATES, WRITE, counted_keys, key, row,
 };
 use super::{Acl, CommandSpec, DataCommand, Group, Handler};
 
@@ -30,6 +30,30 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(1)")
         .syntax("key")
         .about("Counts the members of a sorted set."),
+    data("zcount", DataCommand::ZCount, 4)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS)])
+        .since("2.0.0")
+        .cost("O(log(N)), N the size of the sorted set")
+        .syntax("key min max")
+        .about("Counts the members whose scores lie in a range."),
+    data("zincrby", DataCommand::ZIncrBy, 4)
+        .flags(&[WRITE, DENYOOM, FAST])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS_AND_UPDATES)])
+        .since("1.2.0")
+        .cost("O(log(N)), N the size of the sorted set")
+        .syntax("key increment member")
+        .about("Adds to the score of a member."),
+    data("zlexcount", DataCommand::ZLexCount, 4)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS)])
+        .since("2.8.9")
+        .cost("O(log(N)), N the size of the sorted set")
+        .syntax("key min max")
+        .about("Counts the members in a lexicographic range."),
     data("zmpop", DataCommand::ZMPop, -4)
         .flags(&[WRITE, MOVABLEKEYS])
         .acl(Acl::SORTEDSET)
@@ -38,6 +62,14 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(K+M*log(N)), K the number of keys, N the size of the sorted set, M the number of members returned")
         .syntax("numkeys key [key ...] <MIN | MAX> [COUNT count]")
         .about("Removes and returns members at one end of the first of some sorted sets that has any."),
+    data("zmscore", DataCommand::ZMScore, -3)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS)])
+        .since("6.2.0")
+        .cost("O(N), N the number of members asked for")
+        .syntax("key member [member ...]")
+        .about("Returns the scores of members."),
     data("zpopmax", DataCommand::ZPopMax, -2)
         .flags(&[WRITE, FAST])
         .acl(Acl::SORTEDSET)
@@ -62,6 +94,40 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(log(N)+M), N the size of the sorted set, M the number of members returned")
         .syntax("key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]")
         .about("Returns a range of a sorted set's members, by rank, score or name."),
+    data("zrangebylex", DataCommand::ZRangeByLex, -4)
+        .flags(&[READONLY])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS)])
+        .since("2.8.9")
+        .deprecated("6.2.0", "`ZRANGE` with the `BYLEX` argument")
+        .cost("O(log(N)+M), N the size of the sorted set, M the number of members returned")
+        .syntax("key min max [LIMIT offset count]")
+        .about("Returns the members in a lexicographic range."),
+    data("zrangebyscore", DataCommand::ZRangeByScore, -4)
+        .flags(&[READONLY])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS)])
+        .since("1.0.5")
+        .deprecated("6.2.0", "`ZRANGE` with the `BYSCORE` argument")
+        .cost("O(log(N)+M), N the size of the sorted set, M the number of members returned")
+        .syntax("key min max [WITHSCORES] [LIMIT offset count]")
+        .about("Returns the members whose scores lie in a range."),
+    data("zrangestore", DataCommand::ZRangeStore, -5)
+        .flags(&[WRITE, DENYOOM])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, OVERWRITES), key(2, READS)])
+        .since("6.2.0")
+        .cost("O(log(N)+M), N the size of the sorted set, M the number of members stored")
+        .syntax("dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]")
+        .about("Stores a range of a sorted set's members, by rank, score or name."),
+    data("zrank", DataCommand::ZRank, -3)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS)])
+        .since("2.0.0")
+        .cost("O(log(N)), N the size of the sorted set")
+        .syntax("key member [WITHSCORE]")
+        .about("Returns the rank of a member, from the lowest score."),
     data("zrem", DataCommand::ZRem, -3)
         .flags(&[WRITE, FAST])
         .acl(Acl::SORTEDSET)
@@ -70,6 +136,65 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(M*log(N)), N the size of the sorted set, M the number of members removed")
         .syntax("key member [member ...]")
         .about("Removes members from a sorted set; deletes it with its last member."),
+    data("zremrangebylex", DataCommand::ZRemRangeByLex, 4)
+        .flags(&[WRITE])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, DELETES)])
+        .since("2.8.9")
+        .cost("O(log(N)+M), N the size of the sorted set, M the number of members removed")
+        .syntax("key min max")
+        .about("Removes the members in a lexicographic range."),
+    data("zremrangebyrank", DataCommand::ZRemRangeByRank, 4)
+        .flags(&[WRITE])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, DELETES)])
+        .since("2.0.0")
+        .cost("O(log(N)+M), N the size of the sorted set, M the number of members removed")
+        .syntax("key start stop")
+        .about("Removes the members in a range of ranks."),
+    data("zremrangebyscore", DataCommand::ZRemRangeByScore, 4)
+        .flags(&[WRITE])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, DELETES)])
+        .since("1.2.0")
+        .cost("O(log(N)+M), N the size of the sorted set, M the number of members removed")
+        .syntax("key min max")
+        .about("Removes the members whose scores lie in a range."),
+    data("zrevrange", DataCommand::ZRevRange, -4)
+        .flags(&[READONLY])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS)])
+        .since("1.2.0")
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` argument")
+        .cost("O(log(N)+M), N the size of the sorted set, M the number of members returned")
+        .syntax("key start stop [WITHSCORES]")
+        .about("Returns a range of members by rank, from the highest score."),
+    data("zrevrangebylex", DataCommand::ZRevRangeByLex, -4)
+        .flags(&[READONLY])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS)])
+        .since("2.8.9")
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYLEX` arguments")
+        .cost("O(log(N)+M), N the size of the sorted set, M the number of members returned")
+        .syntax("key max min [LIMIT offset count]")
+        .about("Returns the members in a lexicographic range, in reverse."),
+    data("zrevrangebyscore", DataCommand::ZRevRangeByScore, -4)
+        .flags(&[READONLY])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS)])
+        .since("2.2.0")
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments")
+        .cost("O(log(N)+M), N the size of the sorted set, M the number of members returned")
+        .syntax("key max min [WITHSCORES] [LIMIT offset count]")
+        .about("Returns the members whose scores lie in a range, from the highest."),
+    data("zrevrank", DataCommand::ZRevRank, -3)
+        .flags(&[READONLY, FAST])
+        .acl(Acl::SORTEDSET)
+        .keys(&[key(1, READS)])
+        .since("2.0.0")
+        .cost("O(log(N)), N the size of the sorted set")
+        .syntax("key member [WITHSCORE]")
+        .about("Returns the rank of a member, from the highest score."),
     data("zscore", DataCommand::ZScore, 3)
         .flags(&[READONLY, FAST])
         .acl(Acl::SORTEDSET)

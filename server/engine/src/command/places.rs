@@ -83,7 +83,7 @@ fn keys(command: DataCommand) -> Keys {
     match command {
         C::MGet | C::Del | C::Exists | C::Touch | C::Unlink => Keys::All,
         C::MSet | C::MSetNx => Keys::EverySecond,
-        C::Lcs | C::Rename | C::RenameNx | C::LMove | C::RPopLPush => Keys::FirstTwo,
+        C::Lcs | C::Rename | C::RenameNx | C::LMove | C::RPopLPush | C::ZRangeStore => Keys::FirstTwo,
         C::LMPop | C::ZMPop => Keys::Counted { count: 1, destination: false },
         C::Copy => Keys::FirstTwoAcross,
         // The first key is the only one, wherever it stands.
@@ -137,10 +137,24 @@ fn keys(command: DataCommand) -> Keys {
         | C::SRem
         | C::ZAdd
         | C::ZCard
+        | C::ZCount
+        | C::ZIncrBy
+        | C::ZLexCount
+        | C::ZMScore
         | C::ZPopMax
         | C::ZPopMin
         | C::ZRange
+        | C::ZRangeByLex
+        | C::ZRangeByScore
+        | C::ZRank
         | C::ZRem
+        | C::ZRemRangeByLex
+        | C::ZRemRangeByRank
+        | C::ZRemRangeByScore
+        | C::ZRevRange
+        | C::ZRevRangeByLex
+        | C::ZRevRangeByScore
+        | C::ZRevRank
         | C::ZScore => Keys::First,
     }
 }

@@ -132,6 +132,11 @@ impl<'a> LockedSlots<'a> {
         cx.notify(self.db, class, event, key);
     }
 
+    /// Until when collections stay compact.
+    pub(crate) fn limits(&self) -> Limits {
+        self.hash.tuned.limits()
+    }
+
     /// How many databases there are.
     pub(crate) fn databases(&self) -> usize {
         self.engine.databases()

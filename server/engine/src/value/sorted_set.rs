@@ -175,6 +175,18 @@ impl SortedSet {
         }
     }
 
+    /// Takes the members of these ranks away and shows each to `removed`.
+    pub fn remove_range(&mut self, ranks: Range<usize>, mut removed: impl FnMut(&[u8])) {
+        if let Form::Compact(compact) = &mut self.0 {
+            return compact.remove_range(ranks, removed);
+        }
+        let members: Vec<Vec<u8>> = self.range(ranks).map(|(member, _)| member.to_vec()).collect();
+        for member in members {
+            self.remove(&member);
+            removed(&member);
+        }
+    }
+
     /// The member at one end, and its score.
     pub fn extreme(&self, end: Extreme) -> Option<(Item<'_>, f64)> {
         let last = self.len().checked_sub(1)?;

@@ -1,172 +1,195 @@
-//! `ZRANGE`: by index, by score or by member, in either direction, cut by `LIMIT`.
+//! Commands on a range of members: replying with it, counting it, storing it, removing it.
 //!
-//! Every form ends as a range of ranks, of which a reply is one walk.
+//! What the range is, [`super::query`] reads. A reply is one walk over ranks, from either end.
 
-use std::ops::Range;
+use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
-
-use super::super::CommandError;
-use super::super::{args, elements};
+use super::super::Handled;
+use super::query::{Borders, By, Form, Query};
+use super::write_members;
 use crate::context::Context;
+use crate::effect::Effect;
+use crate::notice::Classes;
 use crate::store::locked::LockedSlots;
-use crate::value::{LexBound, LexRange, ScoreBound, ScoreRange, SortedSet};
+use crate::value::{IntegerText, SortedSet};
 
-/// What the two borders of a `ZRANGE` are.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum By {
-    #[default]
-    Index,
-    Score,
-    Lex,
-}
-
-/// The options of `ZRANGE`.
-#[derive(Debug, Clone, Copy)]
-struct Options {
-    by: By,
-    reverse: bool,
-    with_scores: bool,
-    offset: i64,
-    /// All if negative.
-    limit: i64,
-}
-
-/// The borders of a `ZRANGE`, read.
-enum Borders<'a> {
-    Index(i64, i64),
-    Score(ScoreRange),
-    Lex(LexRange<'a>),
-}
-
-impl Options {
-    fn parse(arguments: Args<'_>) -> Result<Self, CommandError> {
-        let mut options = Self { by: By::Index, reverse: false, with_scores: false, offset: 0, limit: -1 };
-        let mut index = 0;
-        while let Some(argument) = arguments.get(index) {
-            if args::is(argument, "withscores") {
-                options.with_scores = true;
-            } else if args::is(argument, "limit") && arguments.len() > index + 2 {
-                options.offset = args::integer(arguments.at(index + 1))?;
-                options.limit = args::integer(arguments.at(index + 2))?;
-                index += 2;
-            } else if args::is(argument, "rev") && !options.reverse {
-                options.reverse = true;
-            } else if args::is(argument, "bylex") && options.by == By::Index {
-                options.by = By::Lex;
-            } else if args::is(argument, "byscore") && options.by == By::Index {
-                options.by = By::Score;
-            } else {
-                return Err(CommandError::Syntax);
-            }
-            index += 1;
-        }
-        if options.limit != -1 && options.by == By::Index {
-            return Err(CommandError::Other(
-                "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
-            ));
-        }
-        if options.with_scores && options.by == By::Lex {
-            return Err(CommandError::Other(
-                "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
-            ));
-        }
-        Ok(options)
-    }
-
-    fn borders<'a>(&self, first: &'a [u8], second: &'a [u8]) -> Result<Borders<'a>, CommandError> {
-        // Reversed, the higher border comes first.
-        let (min, max) = if self.reverse { (second, first) } else { (first, second) };
-        Ok(match self.by {
-            By::Index => Borders::Index(args::integer(first)?, args::integer(second)?),
-            By::Score => Borders::Score(ScoreRange { min: score_bound(min)?, max: score_bound(max)? }),
-            By::Lex => Borders::Lex(LexRange { min: lex_bound(min)?, max: lex_bound(max)? }),
-        })
-    }
-
-    /// Cuts a range of ranks by `LIMIT`, from the end where the reply begins.
-    fn cut(&self, ranks: Range<usize>) -> Range<usize> {
-        let Ok(offset) = usize::try_from(self.offset) else { return 0..0 };
-        let offset = offset.min(ranks.len());
-        let count = usize::try_from(self.limit).unwrap_or(usize::MAX).min(ranks.len() - offset);
-        if self.reverse {
-            let end = ranks.end - offset;
-            end - count..end
-        } else {
-            let start = ranks.start + offset;
-            start..start + count
-        }
-    }
-}
-
-fn score_bound(text: &[u8]) -> Result<ScoreBound, CommandError> {
-    let (exclusive, text) = match text {
-        [b'(', rest @ ..] => (true, rest),
-        _ => (false, text),
-    };
-    // Borders are read by C's `strtod` alone: leading space is skipped, nothing at all is zero, too much is infinite.
-    let text = text.trim_ascii_start();
-    let score = if text.is_empty() { Some(0.0) } else { args::strtod(text) };
-    match score {
-        Some(score) if !f64::is_nan(score) => Ok(ScoreBound { score, exclusive }),
-        Some(_) | None => Err(CommandError::MinMaxNotFloat),
-    }
-}
-
-fn lex_bound(text: &[u8]) -> Result<LexBound<'_>, CommandError> {
-    match text {
-        b"-" => Ok(LexBound::Lowest),
-        b"+" => Ok(LexBound::Highest),
-        [b'[', member @ ..] => Ok(LexBound::Inclusive(member)),
-        [b'(', member @ ..] => Ok(LexBound::Exclusive(member)),
-        _ => Err(CommandError::Other("ERR min or max not valid string range item")),
-    }
-}
+/// ZRANGE: options say everything.
+const OPEN: Form = Form { by: None, reverse: None, store: false };
 
 pub(in super::super) fn zrange(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    let options = Options::parse(args.skip(4))?;
-    let borders = options.borders(args.at(2), args.at(3))?;
+) -> Handled {
+    query(OPEN, cx, slots, args, reply)
+}
+
+pub(in super::super) fn zrevrange(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    query(Form { by: Some(By::Index), reverse: Some(true), ..OPEN }, cx, slots, args, reply)
+}
+
+pub(in super::super) fn zrangebyscore(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    query(Form { by: Some(By::Score), reverse: Some(false), ..OPEN }, cx, slots, args, reply)
+}
+
+pub(in super::super) fn zrevrangebyscore(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    query(Form { by: Some(By::Score), reverse: Some(true), ..OPEN }, cx, slots, args, reply)
+}
+
+pub(in super::super) fn zrangebylex(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    query(Form { by: Some(By::Lex), reverse: Some(false), ..OPEN }, cx, slots, args, reply)
+}
+
+pub(in super::super) fn zrevrangebylex(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    query(Form { by: Some(By::Lex), reverse: Some(true), ..OPEN }, cx, slots, args, reply)
+}
+
+fn query(
+    form: Form,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let query = Query::parse(form, args.skip(2))?;
     let Some(set) = slots.read::<SortedSet>(cx, args.at(1))? else {
         reply.array(0);
         return Ok(());
     };
-    let ranks = match borders {
-        Borders::Index(start, end) => {
-            let positions = elements::positions(start, end, set.len());
-            let mirrored = set.len() - positions.end..set.len() - positions.start;
-            if options.reverse { mirrored } else { positions }
-        }
-        Borders::Score(range) => options.cut(set.ranks_by_score(&range)),
-        Borders::Lex(range) => options.cut(set.ranks_by_lex(&range)),
-    };
-    write_range(set, ranks, options, reply);
+    let ranks = query.ranks(set);
+    let (count, with_scores) = (ranks.len(), query.with_scores());
+    if query.reverse() {
+        write_members(reply, count, set.range_reversed(ranks), with_scores);
+    } else {
+        write_members(reply, count, set.range(ranks), with_scores);
+    }
     Ok(())
 }
 
-fn write_range(set: &SortedSet, ranks: Range<usize>, options: Options, reply: &mut ReplyWriter<'_>) {
-    // In RESP3 a member and its score are an array of their own.
-    let nested = options.with_scores && reply.protocol() == Protocol::Resp3;
-    let flat = if options.with_scores && !nested { 2 } else { 1 };
-    reply.array(ranks.len() * flat);
-    let mut write = |(member, score)| {
-        if nested {
-            reply.array(2);
+pub(in super::super) fn zrangestore(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let query = Query::parse(Form { store: true, ..OPEN }, args.skip(3))?;
+    let limits = slots.limits();
+    let mut stored = SortedSet::new();
+    if let Some(set) = slots.read::<SortedSet>(cx, args.at(2))? {
+        let (mut room, ranks) = (IntegerText::new(), query.ranks(set));
+        for (member, score) in set.range(ranks) {
+            stored.upsert(member.bytes(&mut room), &limits, |_| Some(score));
         }
-        elements::bulk(reply, member);
-        if options.with_scores {
-            reply.double(score);
-        }
-    };
-    if options.reverse {
-        set.range_reversed(ranks).for_each(&mut write);
-    } else {
-        set.range(ranks).for_each(&mut write);
     }
+    reply.count(stored.len());
+    slots.store(cx, args.at(1), stored, Classes::SORTED_SET, "zrangestore");
+    Ok(())
+}
+
+pub(in super::super) fn zcount(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    count(By::Score, cx, slots, args, reply)
+}
+
+pub(in super::super) fn zlexcount(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    count(By::Lex, cx, slots, args, reply)
+}
+
+fn count(
+    by: By,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let borders = Borders::parse(by, args.at(2), args.at(3))?;
+    let set = slots.read::<SortedSet>(cx, args.at(1))?;
+    reply.count(set.map_or(0, |set| borders.ranks(set).len()));
+    Ok(())
+}
+
+pub(in super::super) fn zremrangebyrank(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    remove("zremrangebyrank", By::Index, cx, slots, args, reply)
+}
+
+pub(in super::super) fn zremrangebyscore(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    remove("zremrangebyscore", By::Score, cx, slots, args, reply)
+}
+
+pub(in super::super) fn zremrangebylex(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    remove("zremrangebylex", By::Lex, cx, slots, args, reply)
+}
+
+fn remove(
+    command: &'static str,
+    by: By,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let (key, borders) = (args.at(1), Borders::parse(by, args.at(2), args.at(3))?);
+    let removed = slots.modify(cx, key, |set: &mut SortedSet, emitter| {
+        let ranks = borders.ranks(set);
+        let removed = ranks.len();
+        set.remove_range(ranks, |member| emitter.emit(Effect::SortedSetRemove { key, member }));
+        if removed > 0 {
+            emitter.notify(Classes::SORTED_SET, command);
+        }
+        removed
+    })?;
+    reply.count(removed.unwrap_or(0));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -267,5 +290,66 @@ mod tests {
             ("ZRANGE z (1500 +inf BYSCORE LIMIT 10 1", "[m1511]"),
             ("ZRANGE z 700 -inf BYSCORE REV LIMIT 1 2", "[m699 m698]"),
         ]);
+    }
+
+    #[test]
+    fn older_names_say_what_options_do() {
+        letters().check_all(&[
+            ("ZREVRANGE z 0 1 WITHSCORES", "[e 5 d 4]"),
+            ("ZREVRANGE z 0 1 REV", "-ERR syntax error"),
+            ("ZRANGEBYSCORE z (1 3 LIMIT 1 5", "[c]"),
+            ("ZREVRANGEBYSCORE z 3 (1 WITHSCORES", "[c 3 b 2]"),
+            ("ZRANGEBYSCORE z 1 3 BYSCORE", "-ERR syntax error"),
+            ("ZRANGEBYLEX l [b [d", "[b c d]"),
+            ("ZREVRANGEBYLEX l [d (b LIMIT 0 1", "[d]"),
+            ("ZCOUNT z (1 4", ":3"),
+            ("ZCOUNT z 4 1", ":0"),
+            ("ZCOUNT none 4 1", ":0"),
+            ("ZCOUNT z a 1", "-ERR min or max is not a float"),
+            ("ZLEXCOUNT l - (c", ":2"),
+            ("ZLEXCOUNT l a b", "-ERR min or max not valid string range item"),
+        ]);
+    }
+
+    #[test]
+    fn a_range_can_be_removed() {
+        let mut bench = letters();
+        bench.effects();
+        bench.check_all(&[
+            ("ZREMRANGEBYRANK z 1 1", ":1"),
+            ("ZREMRANGEBYRANK z 9 10", ":0"),
+            ("ZREMRANGEBYSCORE z (1 (5", ":2"),
+            ("ZREMRANGEBYLEX l - (c", ":2"),
+            ("ZREMRANGEBYLEX none - +", ":0"),
+            ("ZREMRANGEBYRANK z a 1", "-ERR value is not an integer or out of range"),
+            ("ZRANGE z 0 -1", "[a e]"),
+            ("ZRANGE l 0 -1", "[c d e]"),
+            ("ZREMRANGEBYRANK z 0 -1", ":2"),
+            ("EXISTS z", ":0"),
+        ]);
+        let removed = ["zrem z b", "zrem z c", "zrem z d", "zrem l a", "zrem l b", "zrem z a", "zrem z e"];
+        assert_eq!(bench.effects(), removed);
+    }
+
+    #[test]
+    fn a_range_can_be_stored() {
+        let mut bench = letters();
+        bench.check("SET d old PX 500", "+OK");
+        bench.effects();
+        bench.check_all(&[
+            ("ZRANGESTORE d z 1 2", ":2"),
+            ("ZRANGE d 0 -1 WITHSCORES", "[b 2 c 3]"),
+            ("PTTL d", ":-1"),
+            ("ZRANGESTORE d z 5 (1 BYSCORE REV LIMIT 1 2", ":2"),
+            ("ZRANGE d 0 -1 WITHSCORES", "[c 3 d 4]"),
+            ("ZRANGESTORE d z 0 1 WITHSCORES", "-ERR syntax error"),
+            ("ZRANGESTORE z z 0 0", ":1"),
+            ("ZRANGE z 0 -1", "[a]"),
+            ("ZRANGESTORE d none 0 1", ":0"),
+            ("EXISTS d", ":0"),
+            ("SET d v", "+OK"),
+            ("ZRANGESTORE z d 0 1", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ]);
+        assert_eq!(bench.effects(), ["put d zset", "put d zset", "put z zset", "delete d", "set d v"]);
     }
 }

@@ -3,6 +3,8 @@
 //! A score that is an integer is packed as one, any other as its eight bytes. Everything is a scan, since there are
 //! few of them.
 
+use std::ops::Range;
+
 use super::super::item::{IntegerText, Item};
 use super::super::packed::Packed;
 
@@ -72,6 +74,16 @@ impl Compact {
         }
         pack_score(score, |score| self.0.insert(at, score));
         self.0.insert(at, Item::new(member));
+    }
+
+    /// Takes the members of these ranks away and shows each to `removed`.
+    pub(super) fn remove_range(&mut self, ranks: Range<usize>, mut removed: impl FnMut(&[u8])) {
+        let mut room = IntegerText::new();
+        for (member, _) in self.iter().skip(ranks.start).take(ranks.len()) {
+            removed(member.bytes(&mut room));
+        }
+        let at = (0..ranks.start * 2).fold(0, |at, _| self.0.read(at).1);
+        self.0.remove(at, ranks.len() * 2);
     }
 
     /// Takes a member away; its score, if it was there.
