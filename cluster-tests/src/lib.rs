@@ -4,6 +4,7 @@
 //! of commands and answers, [`topology_log`] puts arbitrary bytes through the topology's rules, [`process`] starts real
 //! servers on loopback ports. [`tidy`] holds the rules that `tests/tidy.rs` runs over the repository.
 
+pub mod conformance;
 pub mod process;
 pub mod sim;
 pub mod tidy;

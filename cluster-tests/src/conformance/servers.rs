@@ -1,0 +1,100 @@
+//! A server for a suite: ours or redis-server, fresh, alone, on a port.
+//!
+//! Suites leave state behind that makes the next unit hang, so each unit gets a process of its own in a directory of its
+//! own. In cluster mode that one node owns all slots.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{Setup, Side, Trouble};
+
+/// How long a server may take to answer its first command.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// A running server; killed, and its directory removed, when dropped.
+#[derive(Debug)]
+pub struct Reference {
+    child: Child,
+    directory: PathBuf,
+    /// Where it listens.
+    pub port: u16,
+}
+
+impl Reference {
+    /// Starts one. `log` receives what it prints.
+    pub fn start(setup: &Setup, side: Side, cluster: bool, port: u16, log: &Path) -> Result<Self, Trouble> {
+        let directory = setup.work.join(format!("data-{port}"));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).map_err(Trouble::when("making the server's directory"))?;
+        let mut command = match side {
+            Side::Redis => Command::new("redis-server"),
+            Side::Nuthatch => {
+                let mut command = Command::new(&setup.nuthatch);
+                command.arg("server");
+                command
+            }
+        };
+        command.args(["--port", &port.to_string(), "--dir"]).arg(&directory);
+        command.args(["--save", "", "--enable-debug-command", "yes", "--enable-protected-configs", "yes"]);
+        if cluster {
+            command.args(["--cluster-enabled", "yes"]);
+        }
+        let output = File::create(log).map_err(Trouble::when(format!("writing {}", log.display())))?;
+        let errors = output.try_clone().map_err(Trouble::when("sharing the log"))?;
+        command.stdin(Stdio::null()).stdout(output).stderr(errors).current_dir(&directory);
+        let child = command.spawn().map_err(Trouble::when(format!("starting {}", side.name())))?;
+        let server = Self { child, directory, port };
+        server.answers_to(&["PING"], "+PONG")?;
+        if cluster {
+            server.answers_to(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"], "+OK")?;
+            server.answers_to(&["SET", "conformance", "1"], "+OK")?;
+            server.answers_to(&["DEL", "conformance"], ":1")?;
+        }
+        Ok(server)
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_crashed(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
+    /// Asks until the answer begins so.
+    fn answers_to(&self, words: &[&str], answer: &str) -> Result<(), Trouble> {
+        let begun = Instant::now();
+        let mut last = String::from("nothing");
+        while begun.elapsed() < START_LIMIT {
+            match self.ask(words) {
+                Ok(reply) if reply.starts_with(answer) => return Ok(()),
+                Ok(reply) => last = reply,
+                Err(error) => last = error.to_string(),
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        Err(Trouble(format!("the server on port {} answers {words:?} with {last}", self.port)))
+    }
+
+    fn ask(&self, words: &[&str]) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let mut request = format!("*{}\r\n", words.len());
+        for word in words {
+            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        stream.write_all(request.as_bytes())?;
+        let mut reply = [0; 512];
+        let len = stream.read(&mut reply)?;
+        Ok(String::from_utf8_lossy(&reply[..len]).into_owned())
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
