@@ -6,9 +6,11 @@
 //!
 //! The order by names is also the order in which COMMAND and docs/COMMANDS.md list them.
 
-use super::{CommandSpec, cluster, connection, generic, hash, list, server, set, sorted_set, string};
+use super::{
+    CommandSpec, cluster, connection, generic, hash, list, scripting, server, set, sorted_set, string,
+};
 
-const FAMILIES: [&[CommandSpec]; 9] = [
+const FAMILIES: [&[CommandSpec]; 10] = [
     string::ROWS,
     generic::ROWS,
     hash::ROWS,
@@ -17,6 +19,7 @@ const FAMILIES: [&[CommandSpec]; 9] = [
     sorted_set::ROWS,
     connection::ROWS,
     server::ROWS,
+    scripting::ROWS,
     cluster::ROWS,
 ];
 

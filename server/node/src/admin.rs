@@ -96,11 +96,17 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         }
         C::ConfigRewrite => config::rewrite(call, reply),
 
-        C::ClientHelp | C::CommandHelp | C::ConfigHelp | C::DebugHelp | C::ClusterHelp | C::ObjectHelp => {
-            help(args, reply)
-        }
+        C::ClientHelp
+        | C::CommandHelp
+        | C::ConfigHelp
+        | C::DebugHelp
+        | C::ClusterHelp
+        | C::ObjectHelp
+        | C::FunctionHelp => help(args, reply),
 
         C::Info => info::info(call, reply),
+        C::FunctionFlush => server::function_flush(args, reply),
+        C::FunctionList => reply.array(0),
         C::Lolwut => server::lolwut(reply),
         C::Shutdown => return server::shutdown(call, reply),
         C::Time => server::time(reply),

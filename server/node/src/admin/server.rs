@@ -32,6 +32,16 @@ pub(super) fn lolwut(reply: &mut ReplyWriter<'_>) {
     reply.verbatim("txt", picture.as_bytes());
 }
 
+/// FUNCTION FLUSH: there are no functions to delete.
+pub(super) fn function_flush(args: Args<'_>, reply: &mut ReplyWriter<'_>) {
+    let known = |mode: &[u8]| mode.eq_ignore_ascii_case(b"ASYNC") || mode.eq_ignore_ascii_case(b"SYNC");
+    match (args.len(), args.get(2)) {
+        (2, _) => reply.ok(),
+        (3, Some(mode)) if known(mode) => reply.ok(),
+        (_, _) => reply.error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"),
+    }
+}
+
 /// DEBUG runs only if the configuration allows it.
 pub(super) fn may_debug(call: &Call<'_>, command: Deferral, reply: &mut ReplyWriter<'_>) -> Flow {
     let allowed = match call.node.config.settings().debug_command {
