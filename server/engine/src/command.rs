@@ -16,6 +16,7 @@ mod list;
 mod long_double;
 mod object;
 mod places;
+mod random;
 mod scan;
 mod set;
 mod sorted_set;
@@ -96,6 +97,14 @@ pub(crate) fn run(
         C::HLen => hash::hlen(cx, slots, args, reply),
         C::HMGet => hash::hmget(cx, slots, args, reply),
         C::HMSet => hash::hmset(cx, slots, args, reply),
+        C::HExists => hash::hexists(cx, slots, args, reply),
+        C::HIncrBy => hash::hincrby(cx, slots, args, reply),
+        C::HIncrByFloat => hash::hincrbyfloat(cx, slots, args, reply),
+        C::HKeys => hash::hkeys(cx, slots, args, reply),
+        C::HRandField => hash::hrandfield(cx, slots, args, reply),
+        C::HSetNx => hash::hsetnx(cx, slots, args, reply),
+        C::HStrLen => hash::hstrlen(cx, slots, args, reply),
+        C::HVals => hash::hvals(cx, slots, args, reply),
         C::HScan => hash::hscan(cx, slots, args, reply),
         C::HSet => hash::hset(cx, slots, args, reply),
         C::LLen => list::llen(cx, slots, args, reply),

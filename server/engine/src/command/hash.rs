@@ -1,18 +1,24 @@
-//! Commands on hashes.
+//! Commands on hashes: fields one by one. The whole of a hash is in [`whole`], numbers in fields are in [`number`].
 //!
 //! How fields are kept is the value's business (`value/hash.rs`); here arguments become changes and replies. Pairs are checked
 //! to be pairs before the first is set, so a wrong request changes nothing. A hash whose last field goes is removed by the
 //! store.
 
+mod number;
+mod whole;
+
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use super::CommandError;
 use super::elements;
-use super::scan::{self, Scanned};
 use crate::context::Context;
 use crate::effect::Effect;
+use crate::notice::Classes;
 use crate::store::locked::LockedSlots;
-use crate::value::{Hash, Item};
+use crate::value::{Hash, IntegerText, Item};
+
+pub(super) use number::{hincrby, hincrbyfloat};
+pub(super) use whole::{hgetall, hkeys, hrandfield, hscan, hvals};
 
 pub(super) fn hset(
     cx: &mut Context<'_>,
@@ -57,8 +63,29 @@ fn set_fields(
             added += usize::from(hash.set(field, value, emitter.limits()));
             emitter.emit(Effect::HashSet { key, field, value });
         }
+        emitter.notify(Classes::HASH, "hset");
         added
     })
+}
+
+pub(super) fn hsetnx(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    let (key, field, value) = (args.at(1), args.at(2), args.at(3));
+    let added = slots.modify_or_create(cx, key, |hash: &mut Hash, emitter| {
+        let missing = !hash.contains(field);
+        if missing {
+            hash.set(field, value, emitter.limits());
+            emitter.emit(Effect::HashSet { key, field, value });
+            emitter.notify(Classes::HASH, "hset");
+        }
+        missing
+    })?;
+    reply.integer(i64::from(added));
+    Ok(())
 }
 
 pub(super) fn hget(
@@ -94,37 +121,26 @@ fn value_or_null(reply: &mut ReplyWriter<'_>, value: Option<Item<'_>>) {
     }
 }
 
-pub(super) fn hgetall(
+pub(super) fn hexists(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Result<(), CommandError> {
-    let Some(hash) = slots.read::<Hash>(cx, args.at(1))? else {
-        reply.map(0);
-        return Ok(());
-    };
-    reply.map(hash.len());
-    for (field, value) in hash.iter() {
-        elements::bulk(reply, field);
-        elements::bulk(reply, value);
-    }
+    let hash = slots.read::<Hash>(cx, args.at(1))?;
+    reply.integer(i64::from(hash.is_some_and(|hash| hash.contains(args.at(2)))));
     Ok(())
 }
 
-pub(super) fn hscan(
+pub(super) fn hstrlen(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Result<(), CommandError> {
-    scan::collection(cx, slots, args, reply, Scanned::Fields, |hash: &Hash, cursor, page, options| {
-        hash.scan(cursor, |field, value| {
-            if page.member(field) && !options.without_values {
-                page.write(value);
-            }
-        })
-    })
+    let value = slots.read::<Hash>(cx, args.at(1))?.and_then(|hash| hash.get(args.at(2)));
+    reply.count(value.map_or(0, |value| value.bytes(&mut IntegerText::new()).len()));
+    Ok(())
 }
 
 pub(super) fn hlen(
@@ -152,6 +168,9 @@ pub(super) fn hdel(
                 emitter.emit(Effect::HashDelete { key, field });
             }
         }
+        if removed > 0 {
+            emitter.notify(Classes::HASH, "hdel");
+        }
         removed
     })?;
     reply.count(removed.unwrap_or(0));
@@ -160,8 +179,6 @@ pub(super) fn hdel(
 
 #[cfg(test)]
 mod tests {
-    use nuthatch_proto::resp::Protocol;
-
     use crate::testing::Bench;
 
     #[test]
@@ -183,6 +200,13 @@ mod tests {
             ("HGETALL none", "[]"),
             ("HLEN h", ":3"),
             ("HLEN none", ":0"),
+            ("HEXISTS h a", ":1"),
+            ("HEXISTS h z", ":0"),
+            ("HEXISTS none a", ":0"),
+            ("HSTRLEN h a", ":1"),
+            ("HSTRLEN h c", ":0"),
+            ("HSTRLEN h z", ":0"),
+            ("HSTRLEN none a", ":0"),
             ("HDEL h a z a", ":1"),
             ("HDEL none a", ":0"),
             ("HDEL h b c", ":2"),
@@ -204,57 +228,42 @@ mod tests {
     }
 
     #[test]
-    fn scanning() {
+    fn a_field_that_is_there_is_not_set_anew() {
         let mut bench = Bench::new();
         bench.check_all(&[
-            ("HSCAN none 0", "[0 []]"),
-            ("HSCAN none 0 FOO", "[0 []]"),
-            ("HSCAN none x", "-ERR invalid cursor"),
-            ("HSET h a 1 b 2 ab 3", ":3"),
-            ("HSCAN h 0", "[0 [a 1 b 2 ab 3]]"),
-            ("HSCAN h 99 COUNT 1", "[0 [a 1 b 2 ab 3]]"),
-            ("HSCAN h 0 match a* count 100", "[0 [a 1 ab 3]]"),
-            ("HSCAN h 0 NOVALUES MATCH *b", "[0 [b ab]]"),
-            ("HSCAN h 0 MATCH", "-ERR syntax error"),
-            ("HSCAN h 0 COUNT 0", "-ERR syntax error"),
-            ("HSCAN h 0 COUNT x", "-ERR value is not an integer or out of range"),
-            ("HSCAN h 0 TYPE hash", "-ERR syntax error"),
-            ("HSCAN h 0 FOO", "-ERR syntax error"),
+            ("HSETNX h a 12345", ":1"),
+            ("HSETNX h a 2", ":0"),
+            ("HSETNX h b x", ":1"),
+            ("HMGET h a b", "[12345 x]"),
+            ("HSTRLEN h a", ":5"),
         ]);
-        for n in 0..1_000 {
-            bench.run(&format!("HSET big f{n} {n}"));
-        }
-        let (mut cursor, mut pages, mut parts) = ("0".to_owned(), 0, 0);
-        loop {
-            let reply = bench.run(&format!("HSCAN big {cursor} COUNT 100"));
-            let (next, page) = reply[1..reply.len() - 1].split_once(' ').expect("a cursor and an array");
-            (pages, parts) = (pages + 1, parts + page.split(' ').count());
-            if next == "0" {
-                break;
-            }
-            cursor = next.to_owned();
-        }
-        assert_eq!(parts, 2_000);
-        assert!((5..=10).contains(&pages), "{pages}");
+        assert_eq!(bench.effects(), ["hset h a 12345", "hset h b x"]);
     }
 
     #[test]
     fn other_types_are_refused_and_unharmed() {
         let mut bench = Bench::new();
         bench.check("SET s v", "+OK");
-        for command in ["HSET s a 1", "HGET s a", "HMGET s a", "HGETALL s", "HLEN s", "HDEL s a"] {
+        for command in [
+            "HSET s a 1",
+            "HSETNX s a 1",
+            "HGET s a",
+            "HMGET s a",
+            "HEXISTS s a",
+            "HSTRLEN s a",
+            "HGETALL s",
+            "HKEYS s",
+            "HVALS s",
+            "HLEN s",
+            "HDEL s a",
+            "HINCRBY s a 1",
+            "HINCRBYFLOAT s a 1",
+            "HRANDFIELD s",
+            "HRANDFIELD s 0",
+            "HSCAN s 0 FOO",
+        ] {
             bench.check(command, "-WRONGTYPE Operation against a key holding the wrong kind of value");
         }
         bench.check("GET s", "v");
-    }
-
-    #[test]
-    fn a_hash_is_a_map_in_resp3() {
-        let mut bench = Bench::new();
-        bench.protocol = Protocol::Resp3;
-        assert_eq!(bench.run_raw(&["HGETALL", "h"]), b"%0\r\n");
-        bench.check("HSET h f v", ":1");
-        assert_eq!(bench.run_raw(&["HGETALL", "h"]), b"%1\r\n$1\r\nf\r\n$1\r\nv\r\n");
-        assert_eq!(bench.run_raw(&["HGET", "h", "x"]), b"_\r\n");
     }
 }

@@ -122,6 +122,14 @@ fn keys(command: DataCommand) -> Keys {
         | C::HLen
         | C::HMGet
         | C::HMSet
+        | C::HExists
+        | C::HIncrBy
+        | C::HIncrByFloat
+        | C::HKeys
+        | C::HRandField
+        | C::HSetNx
+        | C::HStrLen
+        | C::HVals
         | C::HScan
         | C::HSet
         | C::LLen

@@ -156,6 +156,11 @@ impl Hash {
         }
     }
 
+    /// Whether a field is found and drawn in the same time however many there are.
+    pub fn has_index(&self) -> bool {
+        matches!(self.0, Form::Table(_))
+    }
+
     /// A field that the dice choose, each with the same chance, and its value.
     pub fn random(&self, rng: &mut Rng) -> Option<(Item<'_>, Item<'_>)> {
         match &self.0 {
