@@ -7,6 +7,7 @@
 mod args;
 mod counter;
 mod deadline;
+mod draw;
 mod elements;
 mod error;
 mod hash;
@@ -118,9 +119,21 @@ pub(crate) fn run(
         C::RPush => list::rpush(cx, slots, args, reply),
         C::SAdd => set::sadd(cx, slots, args, reply),
         C::SCard => set::scard(cx, slots, args, reply),
+        C::SDiff => set::algebra::sdiff(cx, slots, args, reply),
+        C::SDiffStore => set::algebra::sdiffstore(cx, slots, args, reply),
+        C::SInter => set::algebra::sinter(cx, slots, args, reply),
+        C::SInterCard => set::algebra::sintercard(cx, slots, args, reply),
+        C::SInterStore => set::algebra::sinterstore(cx, slots, args, reply),
         C::SIsMember => set::sismember(cx, slots, args, reply),
         C::SMembers => set::smembers(cx, slots, args, reply),
+        C::SMIsMember => set::smismember(cx, slots, args, reply),
+        C::SMove => set::smove(cx, slots, args, reply),
+        C::SPop => set::random::spop(cx, slots, args, reply),
+        C::SRandMember => set::random::srandmember(cx, slots, args, reply),
         C::SRem => set::srem(cx, slots, args, reply),
+        C::SScan => set::sscan(cx, slots, args, reply),
+        C::SUnion => set::algebra::sunion(cx, slots, args, reply),
+        C::SUnionStore => set::algebra::sunionstore(cx, slots, args, reply),
         C::ZAdd => sorted_set::zadd(cx, slots, args, reply),
         C::ZCard => sorted_set::zcard(cx, slots, args, reply),
         C::ZCount => sorted_set::zcount(cx, slots, args, reply),

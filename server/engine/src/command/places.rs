@@ -81,10 +81,22 @@ fn listed(keys: Keys, args: Args<'_>, first: Place, databases: usize) -> SmallVe
 fn keys(command: DataCommand) -> Keys {
     use DataCommand as C;
     match command {
-        C::MGet | C::Del | C::Exists | C::Touch | C::Unlink => Keys::All,
+        C::MGet
+        | C::Del
+        | C::Exists
+        | C::Touch
+        | C::Unlink
+        | C::SDiff
+        | C::SDiffStore
+        | C::SInter
+        | C::SInterStore
+        | C::SUnion
+        | C::SUnionStore => Keys::All,
         C::MSet | C::MSetNx => Keys::EverySecond,
-        C::Lcs | C::Rename | C::RenameNx | C::LMove | C::RPopLPush | C::ZRangeStore => Keys::FirstTwo,
-        C::LMPop | C::ZMPop => Keys::Counted { count: 1, destination: false },
+        C::Lcs | C::Rename | C::RenameNx | C::LMove | C::RPopLPush | C::SMove | C::ZRangeStore => {
+            Keys::FirstTwo
+        }
+        C::LMPop | C::SInterCard | C::ZMPop => Keys::Counted { count: 1, destination: false },
         C::Copy => Keys::FirstTwoAcross,
         // The first key is the only one, wherever it stands.
         C::ObjectEncoding | C::ObjectFreq | C::ObjectIdleTime | C::ObjectRefCount => Keys::First,
@@ -142,6 +154,10 @@ fn keys(command: DataCommand) -> Keys {
         | C::SCard
         | C::SIsMember
         | C::SMembers
+        | C::SMIsMember
+        | C::SPop
+        | C::SRandMember
+        | C::SScan
         | C::SRem
         | C::ZAdd
         | C::ZCard

@@ -11,6 +11,7 @@ use super::item::{IntegerText, Item};
 use super::limits::Limits;
 use super::packed::Packed;
 use super::table::{Slot, Table};
+use crate::context::Rng;
 
 /// The value of a set key.
 #[derive(Debug, Clone)]
@@ -73,6 +74,16 @@ impl Set {
         match &self.0 {
             Form::Integers(_) | Form::Compact(_) => 1,
             Form::Table(table) => table.free_effort(),
+        }
+    }
+
+    /// Whether the member is there, an element perhaps of another set, which may keep it in another form.
+    #[inline]
+    pub fn has(&self, member: Item<'_>) -> bool {
+        match (&self.0, member) {
+            (Form::Integers(integers), Item::Integer(number)) => integers.contains(number),
+            (Form::Compact(packed), Item::Integer(_)) => packed.find(member, 1).is_some(),
+            (_, member) => self.contains(member.bytes(&mut IntegerText::new())),
         }
     }
 
@@ -175,6 +186,28 @@ impl Set {
         let packed = packed.into_iter().flatten();
         let table = table.into_iter().flatten().map(|record| Item::Bytes(record.key));
         integers.chain(packed).chain(table)
+    }
+
+    /// Shows some of the members and the next cursor, 0 at the end: the whole of a compact set, a bucket of a table. A
+    /// member that is there from the first call to the last is shown at least once.
+    pub fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(Item<'a>)) -> u64 {
+        match &self.0 {
+            Form::Table(table) => table.scan(cursor, |record| visit(Item::Bytes(record.key))),
+            Form::Integers(_) | Form::Compact(_) => {
+                self.iter().for_each(visit);
+                0
+            }
+        }
+    }
+
+    /// A member that the dice choose, each with the same chance.
+    pub fn random(&self, rng: &mut Rng) -> Option<Item<'_>> {
+        match &self.0 {
+            Form::Integers(integers) if integers.len() == 0 => None,
+            Form::Integers(integers) => Some(Item::Integer(integers.at(rng.below(integers.len())))),
+            Form::Compact(packed) => packed.from(rng.below(packed.len())).next(),
+            Form::Table(table) => table.random(rng).map(|record| Item::Bytes(record.key)),
+        }
     }
 
     fn insert_beside_integers(&mut self, member: &[u8], limits: &Limits) {
