@@ -11,6 +11,7 @@ pub mod reference;
 mod rewrite;
 mod settings;
 mod source;
+mod tuning;
 mod values;
 mod words;
 

@@ -145,6 +145,7 @@ impl Prepared {
         limits::raise_descriptors(settings.maxclients);
         let options = EngineOptions { databases: settings.databases, hash_seed: clock::seed()? };
         let engine = Arc::new(Engine::new(options));
+        engine.tune(settings.tuning);
         let control = if settings.cluster.enabled {
             Some(driver::start(control_options(&settings, Arc::clone(&engine))?)?)
         } else {

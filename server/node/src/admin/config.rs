@@ -40,6 +40,7 @@ fn apply(node: &Node) {
     let settings = node.config.settings();
     log::set_level(settings.loglevel);
     node.clients.limits.set(settings.output_limits);
+    node.engine.tune(settings.tuning);
 }
 
 pub(super) fn rewrite(call: Call<'_>, reply: &mut ReplyWriter<'_>) {

@@ -108,6 +108,8 @@ pub struct Settings {
     pub maxmemory_policy: String,
     /// Whether the process goes without transparent huge pages (`disable-thp`).
     pub disable_thp: bool,
+    /// What the engine is told.
+    pub tuning: nuthatch_engine::Tuning,
     /// What concerns the cluster.
     pub cluster: ClusterSettings,
 }

@@ -62,11 +62,11 @@ impl Values {
         })
     }
 
-    fn text(&self, name: &'static str) -> &str {
+    pub(super) fn text(&self, name: &'static str) -> &str {
         options::find(name).map_or("", |id| self.get(id))
     }
 
-    fn number<T: TryFrom<i128> + Default>(&self, name: &'static str) -> T {
+    pub(super) fn number<T: TryFrom<i128> + Default>(&self, name: &'static str) -> T {
         self.text(name).parse::<i128>().ok().and_then(|n| n.try_into().ok()).unwrap_or_default()
     }
 
@@ -116,6 +116,7 @@ impl Values {
             maxmemory: self.number("maxmemory"),
             maxmemory_policy: self.text("maxmemory-policy").to_owned(),
             disable_thp: self.yes("disable-thp"),
+            tuning: self.tuning(),
             cluster,
         })
     }
