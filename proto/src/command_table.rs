@@ -9,6 +9,7 @@
 //!
 //! Source of the rows' facts: the Redis 7.2 command documentation.
 
+mod bitmap;
 mod cluster;
 mod connection;
 mod flags;
@@ -41,6 +42,7 @@ pub enum DataCommand {
     Decr,
     DecrBy,
     Get,
+    GetBit,
     GetDel,
     GetEx,
     GetRange,
@@ -54,6 +56,7 @@ pub enum DataCommand {
     MSetNx,
     PSetEx,
     Set,
+    SetBit,
     SetEx,
     SetNx,
     SetRange,
@@ -262,6 +265,7 @@ pub enum Handler {
 pub enum Group {
     Generic,
     String,
+    Bitmap,
     List,
     Set,
     SortedSet,

@@ -7,11 +7,12 @@
 //! The order by names is also the order in which COMMAND and docs/COMMANDS.md list them.
 
 use super::{
-    CommandSpec, cluster, connection, generic, hash, list, scripting, server, set, sorted_set, string,
+    CommandSpec, bitmap, cluster, connection, generic, hash, list, scripting, server, set, sorted_set, string,
 };
 
-const FAMILIES: [&[CommandSpec]; 10] = [
+const FAMILIES: [&[CommandSpec]; 11] = [
     string::ROWS,
+    bitmap::ROWS,
     generic::ROWS,
     hash::ROWS,
     list::ROWS,

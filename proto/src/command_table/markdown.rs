@@ -40,8 +40,9 @@ What Nuthatch understands today. Syntax, arity, flags, key positions and replies
 version of Redis that brought the command. `COMMAND DOCS` answers the same from a running server.
 ";
 
-const GROUPS: [(Group, &str); 12] = [
+const GROUPS: [(Group, &str); 13] = [
     (Group::String, "Strings"),
+    (Group::Bitmap, "Bitmaps"),
     (Group::Generic, "Keys"),
     (Group::Hash, "Hashes"),
     (Group::List, "Lists"),

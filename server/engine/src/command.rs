@@ -5,6 +5,7 @@
 //! until somebody runs it. One file per family; [`args`] reads numbers and options.
 
 mod args;
+mod bitmap;
 mod counter;
 mod deadline;
 mod draw;
@@ -56,6 +57,8 @@ pub(crate) fn run(
         C::Append => string::append(cx, slots, args, reply),
         C::Decr => counter::decr(cx, slots, args, reply),
         C::DecrBy => counter::decrby(cx, slots, args, reply),
+        C::GetBit => bitmap::getbit(cx, slots, args, reply),
+        C::SetBit => bitmap::setbit(cx, slots, args, reply),
         C::GetDel => string::getdel(cx, slots, args, reply),
         C::GetEx => string::getex(cx, slots, args, reply),
         C::GetRange | C::SubStr => string::getrange(cx, slots, args, reply),

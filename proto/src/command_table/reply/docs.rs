@@ -125,6 +125,7 @@ fn group(group: Group) -> &'static str {
     match group {
         Group::Generic => "generic",
         Group::String => "string",
+        Group::Bitmap => "bitmap",
         Group::List => "list",
         Group::Set => "set",
         Group::SortedSet => "sorted-set",

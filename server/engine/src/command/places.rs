@@ -104,6 +104,8 @@ fn keys(command: DataCommand) -> Keys {
         | C::Decr
         | C::DecrBy
         | C::Get
+        | C::GetBit
+        | C::SetBit
         | C::GetDel
         | C::GetEx
         | C::GetRange
