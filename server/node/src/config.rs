@@ -24,8 +24,10 @@ use parking_lot::Mutex;
 
 pub use error::ConfigError;
 use error::SetError;
-use options::{Change, Effect, OptionId};
-pub use settings::{ClusterSettings, LogLevel, OutputLimit, Permission, Settings};
+use options::{Change, Effect, OptionId, Shown};
+pub use settings::{
+    ClusterSettings, LatencySettings, LogLevel, OutputLimit, Permission, Settings, SlowlogSettings,
+};
 use values::Values;
 
 /// What the arguments of `nuthatch server` ask for.
@@ -77,11 +79,15 @@ impl Config {
     /// The options whose names match a pattern, with their values, in the order of their names.
     pub(crate) fn get(&self, patterns: &[&[u8]]) -> Vec<(&'static str, String)> {
         let values = self.values.lock();
-        let wanted = |name: &str| patterns.iter().any(|p| matches(p, name.as_bytes(), Case::Insensitive));
+        let wanted = |shown: Shown, name: &str| match shown {
+            Shown::ByPattern => patterns.iter().any(|p| matches(p, name.as_bytes(), Case::Insensitive)),
+            Shown::ByName => patterns.iter().any(|p| p.eq_ignore_ascii_case(name.as_bytes())),
+            Shown::Never => false,
+        };
         let mut found = Vec::new();
         for id in options::all() {
             let names = [Some(id.spec().name), id.spec().alias];
-            for name in names.into_iter().flatten().filter(|name| wanted(name)) {
+            for name in names.into_iter().flatten().filter(|name| wanted(id.spec().shown, name)) {
                 found.push((name, values.get(id).to_owned()));
             }
         }
@@ -89,22 +95,33 @@ impl Config {
         found
     }
 
-    /// Changes all these options, or none.
-    pub(crate) fn set(&self, pairs: &[(String, String)]) -> Result<(), SetError> {
+    /// Changes all these options, or none. `protected`: even those that not everybody may change.
+    pub(crate) fn set(&self, pairs: &[(String, String)], protected: bool) -> Result<(), SetError> {
         let mut values = self.values.lock();
         let mut changed = values.clone();
         let mut seen: Vec<OptionId> = Vec::new();
         for (name, value) in pairs {
-            let id = options::find(name).ok_or_else(|| SetError::Unknown { name: name.clone() })?;
+            let known = options::find(name).filter(|id| id.spec().shown != Shown::Never);
+            let id = known.ok_or_else(|| SetError::Unknown { name: name.clone() })?;
             let refuse = |reason: String| SetError::Refused { name: name.clone(), reason };
-            if id.spec().change == Change::AtStart {
-                return Err(refuse("can't set immutable config".to_owned()));
+            match id.spec().change {
+                Change::AtStart => return Err(refuse("can't set immutable config".to_owned())),
+                Change::Protected if !protected => {
+                    return Err(refuse("can't set protected config".to_owned()));
+                }
+                Change::Protected | Change::Restart | Change::Anytime => {}
             }
             if seen.contains(&id) {
                 return Err(refuse("duplicate parameter".to_owned()));
             }
             seen.push(id);
             changed.set(id, value).map_err(refuse)?;
+        }
+        for id in seen.into_iter().filter(|id| id.spec().change == Change::Restart) {
+            if changed.get(id) != values.get(id) {
+                let reason = unchangeable(id.spec().name).to_owned();
+                return Err(SetError::Refused { name: id.spec().name.to_owned(), reason });
+            }
         }
         let settings = changed
             .settings()
@@ -138,6 +155,15 @@ impl Config {
     }
 }
 
+/// Why an option that Redis changes while it runs stays as it is.
+fn unchangeable(name: &str) -> &'static str {
+    match name {
+        "port" => "Unable to listen on this port. Check server logs.",
+        "bind" => "Failed to bind to specified addresses.",
+        _ => "it changes only with a restart of this node",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +178,7 @@ mod tests {
 
     fn set(config: &Config, pairs: &[(&str, &str)]) -> Result<(), String> {
         let pairs: Vec<_> = pairs.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect();
-        config.set(&pairs).map_err(|error| error.to_string())
+        config.set(&pairs, false).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -170,7 +196,9 @@ mod tests {
         assert_eq!(config.get(&[b"MAXCLIENTS"]), [("maxclients", "10000".to_owned())]);
         assert_eq!(config.get(&[b"slave-prio*", b"save"]).len(), 2);
         assert_eq!(config.get(&[b"nothing"]), []);
-        assert!(config.get(&[b"*"]).len() > 150);
+        let all = config.get(&[b"*"]);
+        assert!(all.len() > 150 && all.iter().all(|(name, _)| *name != "key-load-delay" && *name != "user"));
+        assert_eq!(config.get(&[b"key-load-delay"]).len(), 1);
     }
 
     #[test]
@@ -195,6 +223,15 @@ mod tests {
         assert_eq!(
             set(&config, &[("foo", "6")]),
             Err("ERR Unknown option or number of arguments for CONFIG SET - 'foo'".to_owned())
+        );
+        let refused = |name: &str, reason: &str| {
+            Err(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}"))
+        };
+        assert_eq!(set(&config, &[("dir", "/tmp")]), refused("dir", "can't set protected config"));
+        assert_eq!(set(&config, &[("port", "6379")]), Ok(()));
+        assert_eq!(
+            set(&config, &[("port", "6380")]),
+            refused("port", "Unable to listen on this port. Check server logs.")
         );
         assert_eq!(
             config.rewrite().map_err(|e| e.to_string()),

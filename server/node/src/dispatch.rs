@@ -92,6 +92,7 @@ impl<'a> Batch<'a> {
         decoder: &'a mut Decoder,
         engine: &'a mut EngineSide,
     ) -> Self {
+        engine.refresh(&thread.node);
         let started = clock::since_epoch();
         let now = clock::timestamp(started);
         let view = thread.node.cluster.as_ref().map(MetadataHandle::view);
@@ -137,7 +138,7 @@ impl<'a> Batch<'a> {
     }
 
     fn limits(&self) -> Limits {
-        let bulk_max = self.thread.node.config.settings().max_bulk_len;
+        let bulk_max = self.engine.settings.max_bulk_len;
         Limits { bulk_max, authenticated: self.session.authenticated(), ..Limits::default() }
     }
 
@@ -211,7 +212,7 @@ impl<'a> Batch<'a> {
                 Flow::Done
             }
             Handler::Keyspace(command) => {
-                let EngineSide { stats, rng } = &mut *self.engine;
+                let EngineSide { stats, rng, .. } = &mut *self.engine;
                 let mut cx = Context::new(self.now, &*self.thread.counters, stats, rng);
                 self.thread.node.engine.execute_keyspace(&mut cx, self.session.db, command, args, &mut reply);
                 Flow::Done
@@ -253,7 +254,7 @@ impl<'a> Batch<'a> {
                     return;
                 }
             }
-            let EngineSide { stats, rng } = &mut *self.engine;
+            let EngineSide { stats, rng, .. } = &mut *self.engine;
             let mut cx = Context::new(self.now, &*self.thread.counters, stats, rng);
             match self.thread.node.engine.execute(&mut cx, self.session.db, command, args, slot, reply) {
                 Ok(()) => return,

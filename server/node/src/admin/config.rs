@@ -26,7 +26,9 @@ pub(super) fn set(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     }
     let words: Vec<_> = words.iter().map(text).collect();
     let pairs: Vec<_> = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-    match call.node.config.set(&pairs) {
+    let permission = call.node.config.settings().protected_configs;
+    let protected = permission.is_given_to(call.session.client.addr.ip());
+    match call.node.config.set(&pairs, protected) {
         Ok(()) => {
             apply(call.node);
             reply.ok();

@@ -9,7 +9,6 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use super::{Call, Deferral, Flow, SYNTAX_ERROR};
 use crate::clock;
-use crate::config::Permission;
 use crate::node::REDIS_VERSION;
 
 /// Beyond this a sleep is a mistake.
@@ -44,12 +43,8 @@ pub(super) fn function_flush(args: Args<'_>, reply: &mut ReplyWriter<'_>) {
 
 /// DEBUG runs only if the configuration allows it.
 pub(super) fn may_debug(call: &Call<'_>, command: Deferral, reply: &mut ReplyWriter<'_>) -> Flow {
-    let allowed = match call.node.config.settings().debug_command {
-        Permission::Yes => true,
-        Permission::Local => call.session.client.addr.ip().to_canonical().is_loopback(),
-        Permission::No => false,
-    };
-    if allowed {
+    let permission = call.node.config.settings().debug_command;
+    if permission.is_given_to(call.session.client.addr.ip()) {
         return Flow::Defer(command);
     }
     reply.error(

@@ -23,6 +23,14 @@ pub(crate) enum Kind {
     Addresses,
     /// Points of `seconds changes`.
     Save,
+    /// One or more of these words, the first of which stands alone and means none of the others.
+    Flags(&'static [&'static str]),
+    /// A number of bytes, or a part of `maxmemory` (`5%`).
+    MemoryOrPercent,
+    /// Numbers from 0 to 100.
+    Percentiles,
+    /// Three whole numbers from -2000 to 2000.
+    OomScores,
     /// `class hard soft seconds` of one or more classes.
     OutputLimits,
 }
@@ -45,6 +53,16 @@ pub(crate) fn parse_memory(text: &str) -> Option<u64> {
 }
 
 impl Kind {
+    /// Whether a value may have several words.
+    pub(crate) fn has_words(self) -> bool {
+        match self {
+            Self::Words | Self::Addresses | Self::Save | Self::OutputLimits => true,
+            Self::Flags(_) | Self::Percentiles | Self::OomScores => true,
+            Self::Bool | Self::Integer(..) | Self::Memory(_) | Self::MemoryOrPercent => false,
+            Self::Word(_) | Self::Text => false,
+        }
+    }
+
     /// The value in the form it is kept in; `current` is what stands there now. The error says what is wrong.
     pub(crate) fn normalize(self, value: &str, current: &str) -> Result<String, String> {
         match self {
@@ -58,12 +76,75 @@ impl Kind {
                 .iter()
                 .find(|word| word.eq_ignore_ascii_case(value))
                 .map(|&word| word.to_owned())
-                .ok_or_else(|| format!("argument(s) must be one of the following: {}", words.join(", "))),
+                .ok_or_else(|| none_of(words)),
             Self::Text => Ok(value.to_owned()),
             Self::Words | Self::Addresses => Ok(value.split_whitespace().collect::<Vec<_>>().join(" ")),
             Self::Save => save_points(value),
+            Self::Flags(words) => flags(value, words),
+            Self::MemoryOrPercent => memory_or_percent(value),
+            Self::Percentiles => percentiles(value),
+            Self::OomScores => oom_scores(value),
             Self::OutputLimits => change_output_limits(value, current),
         }
+    }
+}
+
+fn none_of(words: &[&str]) -> String {
+    format!("argument(s) must be one of the following: {}", words.join(", "))
+}
+
+fn flags(value: &str, words: &[&str]) -> Result<String, String> {
+    let given: Vec<_> = value.split_whitespace().collect();
+    let is_given = |word: &str| given.iter().any(|given| given.eq_ignore_ascii_case(word));
+    let known = |given: &&str| words.iter().any(|word| word.eq_ignore_ascii_case(given));
+    if given.is_empty() || !given.iter().all(known) {
+        return Err(none_of(words));
+    }
+    let chosen: Vec<_> = words[1..].iter().copied().filter(|word| is_given(word)).collect();
+    Ok(if chosen.is_empty() { words[0].to_owned() } else { chosen.join(" ") })
+}
+
+fn memory_or_percent(value: &str) -> Result<String, String> {
+    let Some(percent) = value.strip_suffix('%') else {
+        return parse_memory(value)
+            .map(|bytes| bytes.to_string())
+            .ok_or_else(|| "argument must be a memory or percent value".to_owned());
+    };
+    match percent.parse::<u64>() {
+        Ok(0) => Ok("0".to_owned()),
+        Ok(percent @ ..=100) => Ok(format!("{percent}%")),
+        Ok(_) => Err("percentage argument must be less or equal to 100".to_owned()),
+        Err(_) => Err("argument must be a memory or percent value".to_owned()),
+    }
+}
+
+fn percentiles(value: &str) -> Result<String, String> {
+    let mut texts = Vec::new();
+    for word in value.split_whitespace() {
+        let Ok(percentile) = word.parse::<f64>() else {
+            return Err("Invalid latency-tracking-info-percentiles parameters".to_owned());
+        };
+        if !(0.0..=100.0).contains(&percentile) {
+            return Err(
+                "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".to_owned()
+            );
+        }
+        texts.push(percentile.to_string());
+    }
+    Ok(texts.join(" "))
+}
+
+fn oom_scores(value: &str) -> Result<String, String> {
+    let words: Vec<_> = value.split_whitespace().collect();
+    if words.len() != 3 {
+        return Err("wrong number of arguments".to_owned());
+    }
+    let scores: Option<Vec<i32>> =
+        words.iter().map(|word| word.parse().ok().filter(|score| (-2000..=2000).contains(score))).collect();
+    match scores {
+        Some(scores) if scores.is_sorted() => Ok(words.join(" ")),
+        Some(_) => Err("Invalid oom-score-adj-values, elements must be monotonically increasing".to_owned()),
+        None => Err("Invalid oom-score-adj-values, elements must be between -2000 and 2000.".to_owned()),
     }
 }
 
@@ -159,6 +240,12 @@ mod tests {
         check(Kind::Addresses, "127.0.0.1  -::1", Ok("127.0.0.1 -::1"));
         check(Kind::Save, "900 1  60 10000", Ok("900 1 60 10000"));
         check(Kind::Save, "", Ok(""));
+        check(Kind::Flags(&["default", "now", "force"]), "force NOW", Ok("now force"));
+        check(Kind::Flags(&["default", "now", "force"]), "default", Ok("default"));
+        check(Kind::MemoryOrPercent, "5%", Ok("5%"));
+        check(Kind::MemoryOrPercent, "1kb", Ok("1024"));
+        check(Kind::Percentiles, "50.0 99  99.9", Ok("50 99 99.9"));
+        check(Kind::OomScores, "-1 0  800", Ok("-1 0 800"));
         check(
             Kind::OutputLimits,
             "normal 1mb 512kb 30 replica 0 0 0",
@@ -179,6 +266,11 @@ mod tests {
         check(Kind::Memory(0), "99999999999gb", Err("argument must be a memory value"));
         check(Kind::Word(&["a", "b"]), "c", Err("argument(s) must be one of the following: a, b"));
         check(Kind::Save, "900", Err("Invalid save parameters"));
+        check(Kind::Flags(&["a", "b"]), "a c", Err("argument(s) must be one of the following: a, b"));
+        check(Kind::MemoryOrPercent, "200%", Err("percentage argument must be less or equal to 100"));
+        check(Kind::MemoryOrPercent, "x", Err("argument must be a memory or percent value"));
+        check(Kind::Percentiles, "x", Err("Invalid latency-tracking-info-percentiles parameters"));
+        check(Kind::OomScores, "1 2", Err("wrong number of arguments"));
         check(
             Kind::OutputLimits,
             "foo 1 2 3",

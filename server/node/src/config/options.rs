@@ -4,8 +4,12 @@
 //! Redis that have no meaning here yet are in [`redis`]: they are taken, kept and shown, because tools set and read
 //! them, and the node says once that they do nothing.
 
+mod observation;
 mod own;
 mod redis;
+mod values;
+
+use std::sync::LazyLock;
 
 use super::kind::Kind;
 
@@ -14,6 +18,10 @@ use super::kind::Kind;
 pub(crate) enum Change {
     /// At any time.
     Anytime,
+    /// At any time, if `enable-protected-configs` allows it.
+    Protected,
+    /// Redis changes it at any time, and this node only before the start.
+    Restart,
     /// Only before the start.
     AtStart,
 }
@@ -25,6 +33,17 @@ pub(crate) enum Effect {
     Works,
     /// Nothing; it is kept for tools that know it from Redis.
     Kept,
+}
+
+/// When CONFIG GET shows an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// When a pattern matches its name.
+    ByPattern,
+    /// When it is asked for by its name.
+    ByName,
+    /// Never: it is a line of the file that may stand there several times.
+    Never,
 }
 
 /// One option.
@@ -42,9 +61,64 @@ pub(crate) struct OptionSpec {
     pub(crate) change: Change,
     /// What it does here.
     pub(crate) effect: Effect,
+    /// When it is shown.
+    pub(crate) shown: Shown,
     /// What it is for.
     pub(crate) doc: &'static str,
 }
+
+const PORT: Kind = Kind::Integer(0, 65535);
+const INT: Kind = Kind::Integer(0, i32::MAX as u64);
+
+/// An option that does what its documentation says.
+const fn works(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> OptionSpec {
+    let (change, effect, shown) = (Change::Anytime, Effect::Works, Shown::ByPattern);
+    OptionSpec { name, alias: None, kind, default, change, effect, shown, doc }
+}
+
+/// An option that is known from Redis.
+const fn kept(name: &'static str, kind: Kind, default: &'static str) -> OptionSpec {
+    let spec = works(name, kind, default, "Known from Redis; kept and shown, without an effect.");
+    OptionSpec { effect: Effect::Kept, ..spec }
+}
+
+impl OptionSpec {
+    /// With another name.
+    const fn alias(self, alias: &'static str) -> Self {
+        Self { alias: Some(alias), ..self }
+    }
+
+    /// That stays as it is at the start.
+    const fn fixed(self) -> Self {
+        Self { change: Change::AtStart, ..self }
+    }
+
+    /// That stays as it is at the start, unlike in Redis.
+    const fn only_restart(self) -> Self {
+        Self { change: Change::Restart, ..self }
+    }
+
+    /// That changes only if protected options may.
+    const fn protected(self) -> Self {
+        Self { change: Change::Protected, ..self }
+    }
+
+    /// That no pattern finds.
+    const fn hidden(self) -> Self {
+        Self { shown: Shown::ByName, ..self }
+    }
+
+    /// That CONFIG does not know.
+    const fn only_in_files(self) -> Self {
+        Self { shown: Shown::Never, ..self }
+    }
+}
+
+/// All rows, file after file.
+static ROWS: LazyLock<Vec<&'static OptionSpec>> = LazyLock::new(|| {
+    let own = own::OPTIONS.iter().chain(&values::OPTIONS).chain(&observation::OPTIONS);
+    own.chain(&redis::OPTIONS).collect()
+});
 
 /// The place of an option in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,8 +127,7 @@ pub(crate) struct OptionId(usize);
 impl OptionId {
     /// Its row.
     pub(crate) fn spec(self) -> &'static OptionSpec {
-        let (own, redis) = (&own::OPTIONS, &redis::OPTIONS);
-        own.get(self.0).unwrap_or_else(|| &redis[self.0 - own.len()])
+        ROWS[self.0]
     }
 
     /// Its row's number.
@@ -65,7 +138,7 @@ impl OptionId {
 
 /// How many options there are.
 pub(crate) fn count() -> usize {
-    own::OPTIONS.len() + redis::OPTIONS.len()
+    ROWS.len()
 }
 
 /// All options.

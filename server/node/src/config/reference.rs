@@ -20,16 +20,24 @@ pub fn help() -> String {
     lines.collect()
 }
 
+fn in_quotes(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
 fn values(kind: Kind) -> String {
     match kind {
         Kind::Bool => "`yes`, `no`".to_owned(),
         Kind::Integer(min, max) if max >= i64::MAX as u64 => format!("a number from {min}"),
         Kind::Integer(min, max) => format!("a number, {min} to {max}"),
         Kind::Memory(_) => "bytes, with `kb`, `mb`, `gb`".to_owned(),
-        Kind::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Kind::Word(words) => in_quotes(words),
         Kind::Text => "text".to_owned(),
         Kind::Words => "words".to_owned(),
         Kind::Addresses => "addresses".to_owned(),
+        Kind::Flags(words) => format!("one or more of {}", in_quotes(words)),
+        Kind::MemoryOrPercent => "bytes, or a percentage".to_owned(),
+        Kind::Percentiles => "numbers, 0 to 100".to_owned(),
+        Kind::OomScores => "three numbers, -2000 to 2000".to_owned(),
         Kind::Save => "`seconds changes` ...".to_owned(),
         Kind::OutputLimits => "`class hard soft seconds` ...".to_owned(),
     }
@@ -48,7 +56,8 @@ pub fn markdown() -> String {
         let default = if spec.default.is_empty() { String::new() } else { format!("`{}`", spec.default) };
         let change = match spec.change {
             Change::Anytime => "any time",
-            Change::AtStart => "at start",
+            Change::Protected => "any time, protected",
+            Change::Restart | Change::AtStart => "at start",
         };
         let (name, values, doc) = (spec.name, values(spec.kind), spec.doc);
         text.push_str(&format!("| `{name}` | {values} | {default} | {change} | {doc} |\n"));

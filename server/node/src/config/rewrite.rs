@@ -9,7 +9,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::kind::Kind;
 use super::options::{self, OptionId};
 use super::values::Values;
 use super::words::{quote, split};
@@ -24,13 +23,8 @@ pub(crate) fn rewrite(path: &Path, values: &Values) -> io::Result<()> {
 
 fn line(id: OptionId, values: &Values) -> String {
     let value = values.get(id);
-    let value = match id.spec().kind {
-        Kind::Words | Kind::Addresses | Kind::Save | Kind::OutputLimits if !value.is_empty() => {
-            value.to_owned()
-        }
-        Kind::Words | Kind::Addresses | Kind::Save | Kind::OutputLimits => quote(""),
-        Kind::Bool | Kind::Integer(..) | Kind::Memory(_) | Kind::Word(_) | Kind::Text => quote(value),
-    };
+    let words = id.spec().kind.has_words() && !value.is_empty();
+    let value = if words { value.to_owned() } else { quote(value) };
     format!("{} {value}", id.spec().name)
 }
 

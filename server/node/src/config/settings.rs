@@ -3,7 +3,11 @@
 //! A change (`CONFIG SET`) makes a new value and publishes it; who needs the settings for the length of a batch takes
 //! a snapshot.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use nuthatch_engine::Tuning;
 
 /// What a slow reader's connection may hold before it is closed (`client-output-buffer-limit`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +29,17 @@ pub enum Permission {
     Yes,
     /// Connections from the loopback interface.
     Local,
+}
+
+impl Permission {
+    /// Whether a connection from there has it.
+    pub(crate) fn is_given_to(self, peer: IpAddr) -> bool {
+        match self {
+            Self::No => false,
+            Self::Yes => true,
+            Self::Local => peer.to_canonical().is_loopback(),
+        }
+    }
 }
 
 /// How much is logged (`loglevel`).
@@ -63,8 +78,28 @@ pub struct ClusterSettings {
     pub require_full_coverage: bool,
 }
 
-/// The configuration, typed.
+/// Which commands are kept by SLOWLOG.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlowlogSettings {
+    /// Those that took at least so long (`slowlog-log-slower-than`); none: no command.
+    pub slower_than: Option<Duration>,
+    /// How many of them (`slowlog-max-len`).
+    pub max_len: usize,
+}
+
+/// What is kept of latencies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LatencySettings {
+    /// From how many milliseconds on an event is kept (`latency-monitor-threshold`); 0: none is.
+    pub threshold: u64,
+    /// Whether each command's latencies are (`latency-tracking`).
+    pub tracking: bool,
+    /// The percentiles that INFO prints (`latency-tracking-info-percentiles`).
+    pub percentiles: Vec<f64>,
+}
+
+/// The configuration, typed.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The port for clients (`port`).
     pub port: u16,
@@ -102,14 +137,20 @@ pub struct Settings {
     pub output_limits: [OutputLimit; 3],
     /// Who may use DEBUG (`enable-debug-command`).
     pub debug_command: Permission,
+    /// Who may change protected options (`enable-protected-configs`).
+    pub protected_configs: Permission,
     /// `maxmemory`, as it is shown; eviction is not there yet.
     pub maxmemory: u64,
     /// `maxmemory-policy`, as it is shown.
     pub maxmemory_policy: String,
     /// Whether the process goes without transparent huge pages (`disable-thp`).
     pub disable_thp: bool,
-    /// What the engine is told.
-    pub tuning: nuthatch_engine::Tuning,
+    /// What is tuned in the engine.
+    pub tuning: Tuning,
+    /// Which commands are kept by SLOWLOG.
+    pub slowlog: SlowlogSettings,
+    /// What is kept of latencies.
+    pub latency: LatencySettings,
     /// What concerns the cluster.
     pub cluster: ClusterSettings,
 }

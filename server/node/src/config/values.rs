@@ -5,11 +5,12 @@
 
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 use super::error::ConfigError;
 use super::kind::{Kind, output_limits};
 use super::options::{self, OptionId};
-use super::settings::{ClusterSettings, LogLevel, Permission, Settings};
+use super::settings::{ClusterSettings, LatencySettings, LogLevel, Permission, Settings, SlowlogSettings};
 use super::source::Line;
 
 /// How far the port for nodes is from the port for clients.
@@ -43,16 +44,13 @@ impl Values {
         let Line { name, words, place } = line;
         let id = options::find(name)
             .ok_or_else(|| ConfigError::Unknown { name: name.clone(), place: place.clone() })?;
-        let value = match (id.spec().kind, &words[..]) {
-            (Kind::Words | Kind::Addresses | Kind::OutputLimits, words) => words.join(" "),
+        let kind = id.spec().kind;
+        let value = match &words[..] {
             // Several lines of `save` add up.
-            (Kind::Save, words) => save_line(self.get(id), words),
-            (Kind::Bool | Kind::Integer(..) | Kind::Memory(_) | Kind::Word(_) | Kind::Text, [value]) => {
-                value.clone()
-            }
-            (Kind::Bool | Kind::Integer(..) | Kind::Memory(_) | Kind::Word(_) | Kind::Text, _) => {
-                return Err(ConfigError::Words { name: name.clone(), place: place.clone() });
-            }
+            words if kind == Kind::Save => save_line(self.get(id), words),
+            words if kind.has_words() => words.join(" "),
+            [value] => value.clone(),
+            _ => return Err(ConfigError::Words { name: name.clone(), place: place.clone() }),
         };
         self.set(id, &value).map_err(|reason| ConfigError::Invalid {
             name: name.clone(),
@@ -108,17 +106,41 @@ impl Values {
             max_bulk_len: self.number("proto-max-bulk-len"),
             query_buffer_limit: self.number("client-query-buffer-limit"),
             output_limits: output_limits(self.text("client-output-buffer-limit")),
-            debug_command: match self.text("enable-debug-command") {
-                "yes" => Permission::Yes,
-                "local" => Permission::Local,
-                _ => Permission::No,
-            },
+            debug_command: self.permission("enable-debug-command"),
+            protected_configs: self.permission("enable-protected-configs"),
             maxmemory: self.number("maxmemory"),
             maxmemory_policy: self.text("maxmemory-policy").to_owned(),
             disable_thp: self.yes("disable-thp"),
             tuning: self.tuning(),
+            slowlog: self.slowlog(),
+            latency: self.latency(),
             cluster,
         })
+    }
+
+    fn permission(&self, name: &'static str) -> Permission {
+        match self.text(name) {
+            "yes" => Permission::Yes,
+            "local" => Permission::Local,
+            _ => Permission::No,
+        }
+    }
+
+    fn slowlog(&self) -> SlowlogSettings {
+        SlowlogSettings {
+            // -1, none, is no number of this type.
+            slower_than: self.text("slowlog-log-slower-than").parse().ok().map(Duration::from_micros),
+            max_len: self.number("slowlog-max-len"),
+        }
+    }
+
+    fn latency(&self) -> LatencySettings {
+        let percentiles = self.text("latency-tracking-info-percentiles").split_whitespace();
+        LatencySettings {
+            threshold: self.number("latency-monitor-threshold"),
+            tracking: self.yes("latency-tracking"),
+            percentiles: percentiles.filter_map(|word| word.parse().ok()).collect(),
+        }
     }
 
     fn loglevel(&self) -> LogLevel {

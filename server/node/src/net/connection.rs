@@ -31,7 +31,9 @@ use super::output::Output;
 use super::session::Session;
 use crate::admin::{self, Flow};
 use crate::clock;
+use crate::config::Settings;
 use crate::dispatch::{Batch, Deferred, Turn, Window};
+use crate::node::Node;
 
 /// How many bytes are read at once.
 const READ_LEN: usize = 64 * 1024;
@@ -49,6 +51,24 @@ const LIMIT_CHECKED: usize = 16 * 1024;
 pub(crate) struct EngineSide {
     pub(crate) stats: Stats,
     pub(crate) rng: Rng,
+    /// The settings of the last batch.
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl EngineSide {
+    fn new(seed: u64, node: &Node) -> Self {
+        let settings = Arc::clone(&node.config.settings());
+        Self { stats: Stats::default(), rng: Rng::new(seed), settings }
+    }
+
+    /// Takes over the settings as they are now.
+    #[inline]
+    pub(crate) fn refresh(&mut self, node: &Node) {
+        let settings = node.config.settings();
+        if !Arc::ptr_eq(&self.settings, &settings) {
+            self.settings = Arc::clone(&settings);
+        }
+    }
 }
 
 /// A thread's buffers, shared by its connections.
@@ -63,9 +83,9 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, node: &Node) -> Self {
         Self {
-            engine: EngineSide { stats: Stats::default(), rng: Rng::new(seed) },
+            engine: EngineSide::new(seed, node),
             input: vec![0; READ_LEN],
             replies: Vec::with_capacity(READ_LEN),
             window: Window::default(),

@@ -47,7 +47,8 @@ impl IoThread {
         let seed = clock::seed()?;
         let thread = thread::Builder::new().name(format!("io-{index}")).spawn(move || {
             let counters = node.telemetry.thread();
-            let thread = Rc::new(Thread { node, counters, scratch: RefCell::new(Scratch::new(seed)) });
+            let scratch = RefCell::new(Scratch::new(seed, &node));
+            let thread = Rc::new(Thread { node, counters, scratch });
             match runtime() {
                 Ok(runtime) => runtime.block_on(serve(incoming, thread, count)),
                 // Without this thread connections would hang: better no node than such a one.

@@ -40,7 +40,7 @@ pub(crate) async fn expire(thread: Rc<Thread>) {
 
 fn expire_some(thread: &Thread) -> usize {
     let mut scratch = thread.scratch.borrow_mut();
-    let EngineSide { stats, rng } = &mut scratch.engine;
+    let EngineSide { stats, rng, .. } = &mut scratch.engine;
     let mut cx = Context::new(clock::now(), &*thread.counters, stats, rng);
     let removed = thread.node.engine.expire_due(&mut cx, EXPIRE_BUDGET);
     thread.counters.publish(&scratch.engine.stats);
