@@ -42,6 +42,29 @@ impl DoubleText {
         str::from_utf8(&self.text[..self.len]).expect("only ASCII is written")
     }
 
+    /// The double's text in C's `%.17g`, which Redis still prints here and there: seventeen digits, without the zeros at
+    /// their end.
+    pub fn format_17_digits(&mut self, value: f64) -> &str {
+        if !value.is_finite() || value == 0.0 {
+            return self.format(value);
+        }
+        self.len = 0;
+        let text = std::format!("{:.16e}", value.abs());
+        let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
+        let power: i32 = power.parse().unwrap_or_default();
+        let digits = mantissa.replace('.', "");
+        let digits = digits.trim_end_matches('0').as_bytes();
+        if value < 0.0 {
+            self.push(b"-");
+        }
+        if (-4..DIGITS_MAX as i32).contains(&power) {
+            self.positional(digits, power);
+        } else {
+            self.scientific(digits, power, 2);
+        }
+        str::from_utf8(&self.text[..self.len]).expect("only ASCII is written")
+    }
+
     fn shortest(&mut self, value: f64) {
         let Digits { digits, len, exponent } = Digits::of(value.abs());
         let digits = &digits[..len];
@@ -51,29 +74,44 @@ impl DoubleText {
         let count = len as i32;
         // The power of ten of the first digit.
         let power = exponent + count - 1;
-        if exponent >= 0 && power < count + 7 {
-            self.push(digits);
-            self.zeros(exponent);
-        } else if exponent < 0 && (exponent > -7 || power.abs() < 4) {
-            if power < 0 {
-                self.push(b"0.");
-                self.zeros(-power - 1);
-                self.push(digits);
-            } else {
-                let (whole, fraction) = digits.split_at(power as usize + 1);
-                self.push(whole);
-                self.push(b".");
-                self.push(fraction);
-            }
+        let many_zeros = exponent >= 0 && power >= count + 7;
+        if many_zeros || (exponent <= -7 && power.abs() >= 4) {
+            self.scientific(digits, power, 1);
         } else {
-            self.push(&digits[..1]);
-            if len > 1 {
-                self.push(b".");
-                self.push(&digits[1..]);
-            }
-            self.push(if power < 0 { b"e-" } else { b"e+" });
-            self.push(itoa::Buffer::new().format(power.unsigned_abs()).as_bytes());
+            self.positional(digits, power);
         }
+    }
+
+    /// Digits, of which the first counts ten to the `power`, and a point among them where there is a fraction.
+    fn positional(&mut self, digits: &[u8], power: i32) {
+        let whole = usize::try_from(power + 1).unwrap_or(0);
+        if whole == 0 {
+            self.push(b"0.");
+            self.zeros(-power - 1);
+            self.push(digits);
+        } else if whole < digits.len() {
+            let (whole, fraction) = digits.split_at(whole);
+            self.push(whole);
+            self.push(b".");
+            self.push(fraction);
+        } else {
+            self.push(digits);
+            self.zeros(power + 1 - digits.len() as i32);
+        }
+    }
+
+    /// Digits with a point behind the first, and the power of ten in at least so many digits.
+    fn scientific(&mut self, digits: &[u8], power: i32, width: usize) {
+        self.push(&digits[..1]);
+        if digits.len() > 1 {
+            self.push(b".");
+            self.push(&digits[1..]);
+        }
+        self.push(if power < 0 { b"e-" } else { b"e+" });
+        let mut buffer = itoa::Buffer::new();
+        let power = buffer.format(power.unsigned_abs());
+        self.zeros(width.saturating_sub(power.len()) as i32);
+        self.push(power.as_bytes());
     }
 
     fn zeros(&mut self, count: i32) {
@@ -169,6 +207,25 @@ mod tests {
             (12_345.678_901_234_567, "1.2345678901234567e+4"),
         ] {
             assert_eq!(DoubleText::default().format(value), text);
+        }
+    }
+
+    #[test]
+    fn seventeen_digits_read_as_c_prints_them() {
+        for (value, text) in [
+            (0.1, "0.10000000000000001"),
+            (-0.0, "-0"),
+            (3.0, "3"),
+            (-2.5, "-2.5"),
+            (1e-7, "9.9999999999999995e-08"),
+            (0.000_123_4, "0.00012339999999999999"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (123_456_789_012_345_678.0, "1.2345678901234568e+17"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(DoubleText::default().format_17_digits(value), text);
         }
     }
 

@@ -47,6 +47,8 @@ pub enum CommandError {
     InvalidCursor,
     #[error("ERR wrong number of arguments for '{0}' command")]
     WrongArity(&'static str),
+    #[error("ERR at least 1 input key is needed for '{0}' command")]
+    NoInputKey(&'static str),
     /// A text that only one command has.
     #[error("{0}")]
     Other(&'static str),

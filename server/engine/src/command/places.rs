@@ -96,7 +96,10 @@ fn keys(command: DataCommand) -> Keys {
         C::Lcs | C::Rename | C::RenameNx | C::LMove | C::RPopLPush | C::SMove | C::ZRangeStore => {
             Keys::FirstTwo
         }
-        C::LMPop | C::SInterCard | C::ZMPop => Keys::Counted { count: 1, destination: false },
+        C::LMPop | C::SInterCard | C::ZMPop | C::ZDiff | C::ZInter | C::ZInterCard | C::ZUnion => {
+            Keys::Counted { count: 1, destination: false }
+        }
+        C::ZDiffStore | C::ZInterStore | C::ZUnionStore => Keys::Counted { count: 2, destination: true },
         C::Copy => Keys::FirstTwoAcross,
         // The first key is the only one, wherever it stands.
         C::ObjectEncoding | C::ObjectFreq | C::ObjectIdleTime | C::ObjectRefCount => Keys::First,
@@ -169,6 +172,7 @@ fn keys(command: DataCommand) -> Keys {
         | C::ZMScore
         | C::ZPopMax
         | C::ZPopMin
+        | C::ZRandMember
         | C::ZRange
         | C::ZRangeByLex
         | C::ZRangeByScore
@@ -181,6 +185,7 @@ fn keys(command: DataCommand) -> Keys {
         | C::ZRevRangeByLex
         | C::ZRevRangeByScore
         | C::ZRevRank
+        | C::ZScan
         | C::ZScore => Keys::First,
     }
 }

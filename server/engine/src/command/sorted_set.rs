@@ -1,14 +1,17 @@
 //! Commands on sorted sets: removing and looking up members. The others stand beside: [`add`] what adds, [`pop`] what pops,
-//! [`range`] what asks for a range of members, [`combine`] what reads several sorted sets at once.
+//! [`range`] what asks for a range of members, [`combine`] what reads several sorted sets at once, [`walk`] what takes
+//! members as they come.
 //!
 //! How members are ordered is the value's business (`value/sorted_set.rs`); here arguments become changes and replies. A
 //! sorted set whose last member goes is removed by the store. In RESP3 a score is a double, and a member with its score
 //! is an array of two where RESP2 has them in turn.
 
 mod add;
+mod combine;
 mod pop;
 mod query;
 mod range;
+mod walk;
 
 use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
 
@@ -20,11 +23,13 @@ use crate::store::locked::LockedSlots;
 use crate::value::{Item, SortedSet};
 
 pub(super) use add::{zadd, zincrby};
+pub(super) use combine::{zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore};
 pub(super) use pop::{zmpop, zpopmax, zpopmin};
 pub(super) use range::{
     zcount, zlexcount, zrange, zrangebylex, zrangebyscore, zrangestore, zremrangebylex, zremrangebyrank,
     zremrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore,
 };
+pub(super) use walk::{zrandmember, zscan};
 
 /// Replies with members, and perhaps their scores.
 fn write_members<'a>(
@@ -33,16 +38,25 @@ fn write_members<'a>(
     members: impl Iterator<Item = (Item<'a>, f64)>,
     with_scores: bool,
 ) {
-    let nested = with_scores && reply.protocol() == Protocol::Resp3;
-    reply.array(if with_scores && !nested { count * 2 } else { count });
-    for (member, score) in members {
-        if nested {
-            reply.array(2);
-        }
-        elements::bulk(reply, member);
-        if with_scores {
-            reply.double(score);
-        }
+    write_header(reply, count, with_scores);
+    members.for_each(|member| write_member(reply, member, with_scores));
+}
+
+/// The header of so many members, and perhaps their scores.
+fn write_header(reply: &mut ReplyWriter<'_>, count: usize, with_scores: bool) {
+    let flat = with_scores && reply.protocol() == Protocol::Resp2;
+    reply.array(if flat { count.saturating_mul(2) } else { count });
+}
+
+/// A member, and perhaps its score.
+#[inline]
+fn write_member(reply: &mut ReplyWriter<'_>, (member, score): (Item<'_>, f64), with_scores: bool) {
+    if with_scores && reply.protocol() == Protocol::Resp3 {
+        reply.array(2);
+    }
+    elements::bulk(reply, member);
+    if with_scores {
+        reply.double(score);
     }
 }
 

@@ -10,6 +10,8 @@
 //!
 //! All numbers are little-endian. The bytes are our own: they are trusted, and reading others panics.
 
+use std::cmp::Ordering;
+
 use nuthatch_proto::resp::number::parse_integer;
 
 const SMALL_STRING: usize = 0x80;
@@ -60,6 +62,11 @@ impl<'a> Item<'a> {
     #[inline]
     pub fn is(self, text: &[u8]) -> bool {
         self.bytes(&mut IntegerText::new()) == text
+    }
+
+    /// Compares the elements' bytes.
+    pub fn cmp_bytes(self, other: Item<'_>) -> Ordering {
+        self.bytes(&mut IntegerText::new()).cmp(other.bytes(&mut IntegerText::new()))
     }
 
     /// How many bytes it takes when packed.

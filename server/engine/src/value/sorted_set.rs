@@ -21,6 +21,7 @@ use tree::Tree;
 use super::item::{IntegerText, Item};
 use super::limits::Limits;
 use super::table::{Slot, Table};
+use crate::context::Rng;
 
 /// The value of a sorted set key.
 #[derive(Debug, Clone)]
@@ -93,6 +94,11 @@ impl SortedSet {
             Form::Compact(_) => "listpack",
             Form::Indexed(_) => "skiplist",
         }
+    }
+
+    /// Whether it is small and kept as such: members of it are found by walking.
+    pub fn is_compact(&self) -> bool {
+        matches!(self.0, Form::Compact(_))
     }
 
     /// The heap memory it holds.
@@ -224,6 +230,31 @@ impl SortedSet {
     /// The members with their scores, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (Item<'_>, f64)> {
         self.range(0..self.len())
+    }
+
+    /// Shows the members at the cursor; the next cursor, 0 after the last of them. A member that is there from the first
+    /// call to the last is shown at least once, however the set grows or shrinks in between.
+    pub fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(Item<'a>, f64)) -> u64 {
+        match &self.0 {
+            Form::Compact(compact) => {
+                compact.iter().for_each(|(member, score)| visit(member, score));
+                0
+            }
+            Form::Indexed(indexed) => {
+                indexed.scores.scan(cursor, |record| visit(Item::Bytes(record.key), read_score(record.value)))
+            }
+        }
+    }
+
+    /// A member that the dice choose, each with the same chance, and its score.
+    pub fn random(&self, rng: &mut Rng) -> Option<(Item<'_>, f64)> {
+        match &self.0 {
+            Form::Compact(compact) => compact.from(rng.below(compact.len())).next(),
+            Form::Indexed(indexed) => {
+                let record = indexed.scores.random(rng)?;
+                Some((Item::Bytes(record.key), read_score(record.value)))
+            }
+        }
     }
 
     /// The ranks of the members whose scores lie in a range.

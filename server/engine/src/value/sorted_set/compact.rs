@@ -44,7 +44,13 @@ impl Compact {
 
     /// The members with their scores, ascending.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Item<'_>, f64)> + Clone {
-        self.0.pairs().map(|(member, score)| (member, unpack_score(score)))
+        self.from(0)
+    }
+
+    /// The members from a rank on with their scores, ascending.
+    pub(super) fn from(&self, rank: usize) -> impl Iterator<Item = (Item<'_>, f64)> + Clone {
+        let mut items = self.0.from(rank * 2);
+        std::iter::from_fn(move || Some((items.next()?, unpack_score(items.next()?))))
     }
 
     /// A member's score.
