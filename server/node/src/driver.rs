@@ -206,6 +206,7 @@ fn first_view(
         leader: machine.leader(),
         leaderless_since: Some(clock::monotonic()),
         leads: false,
+        part: machine.status().role,
         joining: false,
     }
 }
@@ -509,6 +510,51 @@ mod tests {
         a.expect("one of them joins");
         b.expect("the other is joined");
         assert_eq!(one.handle().topology().group(), other.handle().topology().group());
+    }
+
+    #[tokio::test]
+    async fn the_only_voter_of_two_nodes_can_leave_and_the_other_goes_on() {
+        let [founder, other] = ["leave-a", "leave-b"].map(Member::start);
+        other.meet(&founder).await.expect("both are alone");
+        let id = founder.handle().view().me;
+        founder.handle().reset(false).await.expect("the other takes over");
+        assert!(founder.handle().view().is_alone());
+        other.until("the other leads alone", |view| view.leads && view.is_alone()).await;
+        other.add_slots(0, 5).await.expect("it is its own majority");
+        assert!(other.handle().topology().is_forgotten(id));
+    }
+
+    #[tokio::test]
+    async fn the_only_voter_can_be_forgotten_and_begins_anew_when_the_other_has_taken_over() {
+        let [founder, other] = ["forget-a", "forget-b"].map(Member::start);
+        other.meet(&founder).await.expect("both are alone");
+        let (group, node) = (founder.handle().topology().group(), founder.handle().view().me);
+        let by = other.handle().view().me;
+        let forget = TopologyChange::Forget { node, by };
+        other.handle().propose(vec![forget]).await.expect("it owns no slots");
+        founder.until("the forgotten begins anew", |view| view.topology.group() != group).await;
+        other.until("the other leads", |view| view.leads).await;
+        assert_eq!(other.handle().topology().group(), group);
+    }
+
+    #[tokio::test]
+    async fn the_only_voter_does_not_leave_while_nobody_could_take_over() {
+        let [founder, mut other] = ["stay-a", "stay-b"].map(Member::start);
+        other.meet(&founder).await.expect("both are alone");
+        other.stop();
+        let id = other_than(&founder);
+        let handle = founder.handle();
+        while handle.observed(&handle.view()).peers.get(&id).is_none_or(|peer| peer.connected) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let refused = handle.reset(false).await.expect_err("nobody could take over");
+        assert_eq!(refused, ProposeError::NoSuccessor);
+        assert_eq!(handle.topology().nodes().len(), 2);
+    }
+
+    fn other_than(member: &Member) -> NodeId {
+        let view = member.handle().view();
+        view.topology.nodes().map(|node| node.id).find(|id| *id != view.me).expect("two members")
     }
 
     #[test]

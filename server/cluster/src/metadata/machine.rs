@@ -159,6 +159,8 @@ pub struct Machine {
     pub(super) applied: u64,
     /// The members at `applied`.
     pub(super) members: ConfState,
+    /// Who has applied the log up to here has those members. The index that last changed them, or a later one.
+    pub(super) members_since: u64,
     /// A round is being persisted.
     pub(super) in_round: bool,
     pub(super) events: Vec<Event>,
@@ -197,6 +199,7 @@ impl Machine {
             topology: restored.topology.map(Arc::new),
             applied,
             members,
+            members_since: applied,
             in_round: false,
             events: Vec::new(),
             proposals: BTreeSet::new(),
@@ -420,7 +423,13 @@ impl Machine {
             progress.is_some_and(has)
         };
         let caught_up = learners.iter().filter(|id| near(id)).copied().collect();
-        let group = Group { leader: self.id, voters, learners, nodes, alive, caught_up };
+        // What a node knows to be committed it applies before it does anything else.
+        let knows = |id: &RaftId| {
+            raft.prs().get(id.0).is_some_and(|progress| progress.committed_index >= self.members_since)
+        };
+        let mut informed: BTreeSet<_> = voters.iter().filter(|id| knows(id)).copied().collect();
+        informed.insert(self.id);
+        let group = Group { leader: self.id, voters, learners, nodes, alive, caught_up, informed };
         let Some(step) = membership::next_step(&group) else { return };
         let (kind, id) = match step {
             Step::AddLearner(id) | Step::Demote(id) => (RaftConfChangeKind::Learner, id),

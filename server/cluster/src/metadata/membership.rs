@@ -9,7 +9,10 @@
 //! - a voter was a learner that had caught up; only then is the voter it replaces removed;
 //! - a voter that is to be a watcher is a learner first, so that it hears that it is no voter any more and stands for
 //!   no election;
-//! - a forgotten node is removed as soon as the rest can do without it;
+//! - a forgotten node is removed as soon as the rest can do without it, be it the only voter there was;
+//! - no voter goes while another that is alive still counts by the members before the last change: a voter that lags
+//!   could otherwise make a majority of the old group with those that were removed one after the other, and a node
+//!   that is told of its removal may clear its disk, which nobody must need any more;
 //! - no step leaves the group without a majority of live voters, and none removes the leader: it hands over first;
 //! - a dead voter is replaced if a live node is there to do it, and stays a voter if not.
 //!
@@ -34,6 +37,8 @@ pub struct Group {
     pub alive: BTreeSet<RaftId>,
     /// Learners whose log is as good as the leader's.
     pub caught_up: BTreeSet<RaftId>,
+    /// Voters that have applied the last change of members.
+    pub informed: BTreeSet<RaftId>,
 }
 
 /// One step.
@@ -96,7 +101,22 @@ impl Group {
     fn can_spare(&self, voter: RaftId) -> bool {
         let mut rest = self.voters.clone();
         rest.remove(&voter);
-        self.live_majority(&rest)
+        self.live_majority(&rest) && self.agrees()
+    }
+
+    /// Whether all voters that are there count the same members.
+    fn agrees(&self) -> bool {
+        self.voters.intersection(&self.alive).all(|voter| self.informed.contains(voter))
+    }
+
+    /// How a voter goes: it is told first, if it is there.
+    fn dismissal(&self, voter: RaftId) -> Step {
+        if self.alive.contains(&voter) { Step::Demote(voter) } else { Step::Remove(voter) }
+    }
+
+    /// Whether a learner that is to go knows that it is no voter, or cannot be told.
+    fn may_leave(&self, learner: RaftId) -> bool {
+        self.agrees() && (self.caught_up.contains(&learner) || !self.alive.contains(&learner))
     }
 
     /// A live voter that may lead instead.
@@ -109,13 +129,13 @@ impl Group {
 
 fn remove_forgotten(group: &Group) -> Option<Step> {
     let forgotten = |id: &&RaftId| !group.nodes.contains(id);
-    if let Some(learner) = group.learners.iter().find(forgotten) {
+    if let Some(learner) = group.learners.iter().filter(forgotten).find(|id| group.may_leave(**id)) {
         return Some(Step::Remove(*learner));
     }
     let voter = *group.voters.iter().filter(forgotten).find(|id| group.can_spare(**id))?;
     match voter == group.leader {
         true => group.successor(&group.nodes).map(Step::HandOver),
-        false => Some(Step::Remove(voter)),
+        false => Some(group.dismissal(voter)),
     }
 }
 
@@ -143,14 +163,13 @@ fn send_away(group: &Group, wanted: &BTreeSet<RaftId>) -> Option<Step> {
     surplus.sort_by_key(|id| group.alive.contains(id));
     match **surplus.first()? {
         id if id == group.leader => group.successor(wanted).map(Step::HandOver),
-        id if group.alive.contains(&id) => Some(Step::Demote(id)),
-        id => Some(Step::Remove(id)),
+        id => Some(group.dismissal(id)),
     }
 }
 
 fn remove_learners(group: &Group, wanted: &BTreeSet<RaftId>) -> Option<Step> {
-    let informed = |id: &&RaftId| group.caught_up.contains(id) || !group.alive.contains(id);
-    group.learners.iter().filter(|id| !wanted.contains(id)).find(informed).map(|id| Step::Remove(*id))
+    let surplus = |id: &&RaftId| !wanted.contains(id) && group.may_leave(**id);
+    group.learners.iter().find(surplus).map(|id| Step::Remove(*id))
 }
 
 #[cfg(test)]
@@ -168,7 +187,8 @@ mod tests {
         let (voters, nodes) = (ids(voters), ids(nodes));
         let alive: BTreeSet<_> = nodes.union(&voters).copied().collect();
         let leader = *voters.first().expect("a group has voters");
-        Group { leader, voters, learners: BTreeSet::new(), caught_up: alive.clone(), alive, nodes }
+        let (caught_up, informed) = (alive.clone(), alive.clone());
+        Group { leader, voters, learners: BTreeSet::new(), caught_up, informed, alive, nodes }
     }
 
     fn perform(group: &mut Group, step: Step) {
@@ -210,11 +230,16 @@ mod tests {
         let mut group = healthy([1, 2, 3], [1, 3, 4]);
         assert_eq!(
             settle(&mut group),
-            [Step::Remove(RaftId(2)), Step::AddLearner(RaftId(4)), Step::Promote(RaftId(4))]
+            [
+                Step::Demote(RaftId(2)),
+                Step::Remove(RaftId(2)),
+                Step::AddLearner(RaftId(4)),
+                Step::Promote(RaftId(4))
+            ]
         );
         let mut group = healthy([1, 2, 3], [2, 3, 4]);
         let steps = settle(&mut group);
-        assert_eq!(steps[..2], [Step::HandOver(RaftId(2)), Step::Remove(RaftId(1))]);
+        assert_eq!(steps[..3], [Step::HandOver(RaftId(2)), Step::Demote(RaftId(1)), Step::Remove(RaftId(1))]);
         assert_eq!(group.voters, ids([2, 3, 4]));
     }
 
@@ -224,9 +249,48 @@ mod tests {
         let steps = settle(&mut group);
         assert_eq!(
             steps,
-            [Step::Remove(RaftId(3)), Step::Demote(RaftId(2)), Step::Remove(RaftId(2))],
+            [
+                Step::Demote(RaftId(3)),
+                Step::Remove(RaftId(3)),
+                Step::Demote(RaftId(2)),
+                Step::Remove(RaftId(2))
+            ],
             "3 was forgotten; 2 is surplus in a cluster of two"
         );
+    }
+
+    #[test]
+    fn the_only_voter_goes_when_the_other_node_has_taken_over() {
+        let mut group = healthy([1], [2]);
+        let steps = settle(&mut group);
+        assert_eq!(
+            steps,
+            [
+                Step::AddLearner(RaftId(2)),
+                Step::Promote(RaftId(2)),
+                Step::HandOver(RaftId(2)),
+                Step::Demote(RaftId(1)),
+                Step::Remove(RaftId(1))
+            ]
+        );
+        let mut group = healthy([1], [2]);
+        group.alive = ids([1]);
+        assert_eq!(next_step(&group), None, "nobody is there to take over");
+    }
+
+    #[test]
+    fn no_voter_goes_while_another_that_is_there_counts_the_one_before() {
+        let mut group = healthy([1, 2, 3, 4, 5], [1, 2, 3]);
+        group.nodes.extend(ids([6]));
+        group.alive.remove(&RaftId(6));
+        perform(&mut group, Step::Demote(RaftId(5)));
+        group.informed = ids([1, 2, 4]);
+        assert_eq!(next_step(&group), None, "3 does not know yet that 5 does not vote");
+        group.alive.remove(&RaftId(3));
+        assert_eq!(next_step(&group), Some(Step::Remove(RaftId(5))), "who is gone is not waited for");
+        group.alive.insert(RaftId(3));
+        group.informed.insert(RaftId(3));
+        assert_eq!(settle(&mut group)[..2], [Step::Remove(RaftId(5)), Step::Demote(RaftId(4))]);
     }
 
     #[test]
@@ -238,6 +302,7 @@ mod tests {
         assert_eq!(next_step(&group), None, "4 is dead as well");
         group.alive = ids([1, 2, 4]);
         group.caught_up = ids([4]);
+        group.informed = group.alive.clone();
         let expected = [Step::AddLearner(RaftId(4)), Step::Promote(RaftId(4)), Step::Remove(RaftId(3))];
         assert_eq!(settle(&mut group), expected);
     }
@@ -257,13 +322,15 @@ mod tests {
     fn groups() -> impl Strategy<Value = Group> {
         let members = prop::collection::btree_set(1..12u64, 1..8);
         let some = || prop::collection::btree_set(1..12u64, 0..12);
-        (members, some(), some(), some(), some()).prop_map(|(voters, learners, nodes, alive, caught_up)| {
+        let parts = (members, some(), some(), some(), some(), some());
+        parts.prop_map(|(voters, learners, nodes, alive, caught_up, informed)| {
             let voters = ids(voters);
             let leader = *voters.first().expect("not empty");
             let learners = ids(learners).difference(&voters).copied().collect();
             let mut alive = ids(alive);
             alive.insert(leader);
-            Group { leader, voters, learners, nodes: ids(nodes), alive, caught_up: ids(caught_up) }
+            let (nodes, caught_up, informed) = (ids(nodes), ids(caught_up), ids(informed));
+            Group { leader, voters, learners, nodes, alive, caught_up, informed }
         })
     }
 
@@ -281,15 +348,22 @@ mod tests {
                     group.voters == before.voters || group.live_majority(&group.voters),
                     "{step:?} left no live majority in {group:?}"
                 );
+                prop_assert!(
+                    group.voters.is_superset(&before.voters) || before.agrees(),
+                    "{step:?} although not all voters know of the step before in {before:?}"
+                );
             }
             prop_assert!(false, "the planner goes round in circles in {group:?}");
         }
 
         #[test]
         fn a_group_that_is_alive_ends_as_it_should(mut group in groups()) {
-            group.nodes.insert(group.leader);
+            if group.nodes.is_empty() {
+                group.nodes.insert(group.leader);
+            }
             group.alive = group.nodes.union(&group.voters).copied().chain(group.learners.iter().copied()).collect();
             group.caught_up = group.alive.clone();
+            group.informed = group.alive.clone();
             settle(&mut group);
             prop_assert_eq!(group.voters.len(), voters_for(group.nodes.len()).min(group.nodes.len()));
             prop_assert!(group.voters.is_subset(&group.nodes) && group.learners.is_empty());

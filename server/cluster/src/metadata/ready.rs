@@ -175,6 +175,7 @@ impl Machine {
         self.topology = Some(Arc::new(topology));
         self.applied = snapshot.get_metadata().index;
         self.members = snapshot.get_metadata().get_conf_state().clone();
+        self.members_since = self.applied;
     }
 
     fn apply(&mut self, committed: Vec<Entry>) {
@@ -188,6 +189,7 @@ impl Machine {
                 EntryType::EntryNormal => topology.advanced(index),
                 EntryType::EntryConfChangeV2 => {
                     self.apply_change(&entry.data);
+                    self.members_since = entry.index;
                     topology.advanced(index)
                 }
                 EntryType::EntryConfChange => unreachable!("`wire` and `machine` make no such entries"),

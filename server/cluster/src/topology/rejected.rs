@@ -57,7 +57,7 @@ pub enum Rejected {
     /// Others copy what the node serves.
     #[error("ERR Node {0} has replicas. Move them to another primary first")]
     HasReplicas(NodeId),
-    /// Without it nobody could elect a leader.
+    /// Without it nobody could elect a leader: it is alone, or its part is being changed before another's.
     #[error("ERR Node {0} is the last voter of the metadata group")]
     LastVoter(NodeId),
     /// There is room for no more members.

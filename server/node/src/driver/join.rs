@@ -284,9 +284,13 @@ impl Shared {
         match self.propose(changes).await {
             Ok(_) => Ok(Arc::clone(&self.view().topology)),
             Err(ProposeError::Rejected(text)) => Err(JoinError::Refused(text)),
-            Err(error @ (ProposeError::Unavailable | ProposeError::OtherGroup | ProposeError::Busy)) => {
-                Err(JoinError::Unknown(error.to_string()))
-            }
+            Err(
+                error @ (ProposeError::Unavailable
+                | ProposeError::OtherGroup
+                | ProposeError::Busy
+                | ProposeError::NoSuccessor
+                | ProposeError::StillVoter),
+            ) => Err(JoinError::Unknown(error.to_string())),
         }
     }
 

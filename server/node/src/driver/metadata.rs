@@ -249,7 +249,8 @@ impl Driver {
         let same_topology = Arc::ptr_eq(&topology, &before.topology);
         if !always
             && same_topology
-            && (before.leader, before.leads, before.joining) == (status.leader, leads, joining)
+            && (before.leader, before.leads, before.part, before.joining)
+                == (status.leader, leads, status.role, joining)
         {
             return;
         }
@@ -265,6 +266,7 @@ impl Driver {
             leader: status.leader,
             leaderless_since: leaderless_since.filter(|_| status.leader.is_none()),
             leads,
+            part: status.role,
             joining,
         };
         let gates_concerned = always || !same_topology;
@@ -274,7 +276,9 @@ impl Driver {
         self.shared.publish(view);
         if gates_concerned {
             self.gates.open_gained(&topology, &standing);
-            self.outbox.retain(|member| topology.node_by_raft_id(member).is_some());
+            // A forgotten node is told so before it is out of the group.
+            let in_group = |member| status.voters.contains(&member) || status.learners.contains(&member);
+            self.outbox.retain(|member| topology.node_by_raft_id(member).is_some() || in_group(member));
         }
     }
 

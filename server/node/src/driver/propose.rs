@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuthatch_cluster::topology::{Outcome, Proposal, ProposalId, Rejected, Role, TopologyChange};
+use nuthatch_cluster::topology::{GroupId, Outcome, Proposal, ProposalId, Rejected, Role, TopologyChange};
 use nuthatch_proto::ids::{LogIndex, NodeId};
 use nuthatch_proto::rpc::{ProposeRequest, propose_response};
 use nuthatch_proto::slot::Slot;
@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::numbers::TooMany;
 use super::shared::{Event, NotTaken, Shared, View};
+use crate::clock;
 use crate::rpc::peers::PeerAddress;
 
 /// How long a proposal may take, elections included.
@@ -26,8 +27,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// How long one leader may take to answer.
 const ATTEMPT: Duration = Duration::from_millis(1500);
 
-/// How long a leader that leaves waits for its successor.
-const HAND_OVER: Duration = Duration::from_secs(3);
+/// How long a node that leaves waits until the group can do without it: a few elections and changes of members.
+const DISMISSAL: Duration = Duration::from_secs(10);
 
 /// How long to wait between two attempts if nothing changes.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -49,6 +50,18 @@ pub enum ProposeError {
     /// Too many changes wait to be proposed here.
     #[error("ERR Too many cluster changes wait at this node. Nothing was changed: try again")]
     Busy,
+    /// The only voter would leave, and nobody could vote instead.
+    #[error(
+        "ERR This node is the only voter of its cluster and no other node answers: start another one, which takes over, \
+         then repeat CLUSTER RESET"
+    )]
+    NoSuccessor,
+    /// It has left, but the others have no majority without it.
+    #[error(
+        "CLUSTERDOWN The other nodes have no majority without the vote of this one yet: start those that are down, then \
+         repeat CLUSTER RESET"
+    )]
+    StillVoter,
 }
 
 /// Why a slot was not given away. `Display` is the error for the client, its code first.
@@ -110,16 +123,50 @@ impl Shared {
     pub(crate) async fn reset(&self, hard: bool) -> Result<(), ProposeError> {
         let _turn = self.membership.lock().await;
         let view = self.view();
-        if !view.is_alone() && view.topology.node(view.me).is_some() {
-            match self.propose_and_leave(vec![TopologyChange::Leave { node: view.me }]).await {
+        if !view.is_alone() {
+            let left = match view.topology.node(view.me) {
+                Some(_) => self.leave(&view).await?,
                 // It was forgotten while it did not look.
-                Err(ProposeError::OtherGroup) => {}
-                Err(ProposeError::Rejected(text)) if text == Rejected::UnknownNode(view.me).to_string() => {}
-                left => _ = left?,
-            }
-            self.hand_over().await;
+                None => view.topology.applied(),
+            };
+            self.await_dismissal(view.topology.group(), left).await?;
         }
         self.ask(|done| Event::Reset(hard, done)).await.map_err(|_| ProposeError::Unavailable)
+    }
+
+    /// Takes this node out of the topology; the index at which it was out.
+    async fn leave(&self, view: &View) -> Result<LogIndex, ProposeError> {
+        if view.topology.nodes_in_role(Role::Voter).all(|voter| voter.id == view.me) {
+            let others = view.topology.nodes().filter(|node| node.id != view.me);
+            let seen = self.presence.peers(others, clock::now(), self.node_timeout);
+            if !seen.values().any(|peer| peer.connected) {
+                return Err(ProposeError::NoSuccessor);
+            }
+        }
+        match self.propose_and_leave(vec![TopologyChange::Leave { node: view.me }]).await {
+            // It was forgotten in the meantime.
+            Err(ProposeError::OtherGroup) => Ok(view.topology.applied()),
+            Err(ProposeError::Rejected(text)) if text == Rejected::UnknownNode(view.me).to_string() => {
+                Ok(view.topology.applied())
+            }
+            left => left,
+        }
+    }
+
+    /// Waits until the group that this node has left counts on it no more: only then may its disk be cleared, because a
+    /// majority could not be had, or not know what was agreed, without it.
+    pub(crate) async fn await_dismissal(&self, group: GroupId, left: LogIndex) -> Result<(), ProposeError> {
+        let dismissed = |view: &Arc<View>| view.topology.group() != group || view.is_dismissed(left);
+        if timeout(DISMISSAL, self.subscribe().wait_for(dismissed)).await.is_ok() {
+            return Ok(());
+        }
+        // A node that was removed while it was away hears of no leader any more, and a learner that none sends to may
+        // have missed the last word. Neither is needed for anything.
+        let view = self.view();
+        match view.part {
+            Role::Voter if view.leader.is_some() => Err(ProposeError::StillVoter),
+            Role::Voter | Role::Learner | Role::Watcher => Ok(()),
+        }
     }
 
     /// Gives a slot of this node that has no keys to another node's shard. No key can come in meanwhile.
@@ -138,12 +185,6 @@ impl Shared {
             sleep(PAUSE).await;
         }
         given
-    }
-
-    /// Waits a moment until somebody else leads the group that this node has left: it is still needed for that.
-    async fn hand_over(&self) {
-        // If nobody does, the others elect one without it.
-        let _ = timeout(HAND_OVER, self.subscribe().wait_for(|view| !view.leads)).await;
     }
 
     /// Waits until this node has applied the log up to that index.

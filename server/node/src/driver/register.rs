@@ -52,8 +52,13 @@ fn address(shared: &Shared, view: &View) -> Option<Address> {
     Some(shared.announce.address(found))
 }
 
-/// Begins anew, unless the node has left that group by now (a reset does the same).
+/// Begins anew when the group can do without the node, unless it has left that group by now (a reset does the same).
 async fn begin_anew(shared: &Shared, group: GroupId) {
+    let left = shared.view().topology.applied();
+    if let Err(error) = shared.await_dismissal(group, left).await {
+        tracing::warn!("the cluster has forgotten this node, but not replaced it yet: {error}");
+        return;
+    }
     let _turn = shared.membership.lock().await;
     if shared.view().topology.group() == group {
         tracing::warn!("the cluster has forgotten this node: it begins anew, alone");

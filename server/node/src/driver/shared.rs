@@ -21,7 +21,7 @@ use nuthatch_cluster::routing::{MetadataContact, Standing};
 use nuthatch_cluster::topology::{
     Address, GroupId, Joiner, Node, Outcome, ProcessId, Proposal, RaftId, Role, StorageId, Topology,
 };
-use nuthatch_proto::ids::NodeId;
+use nuthatch_proto::ids::{LogIndex, NodeId};
 use nuthatch_proto::rpc::{NodeAddress, RaftMessage};
 use nuthatch_proto::slot::Slot;
 use parking_lot::Mutex;
@@ -65,6 +65,8 @@ pub struct View {
     pub leaderless_since: Option<Instant>,
     /// This node leads it.
     pub leads: bool,
+    /// This node's part in it by its own log: until it is told otherwise it keeps what it promised.
+    pub part: Role,
     /// This node is alone and has asked to join another group; what was agreed alone is not changed any more.
     pub joining: bool,
 }
@@ -97,6 +99,12 @@ impl View {
     /// Whether this node is outside the Raft group, or outside the cluster altogether.
     pub(crate) fn is_watcher(&self) -> bool {
         self.topology.node(self.me).is_none_or(|node| node.role == Role::Watcher)
+    }
+
+    /// Whether this node, which left its cluster with the entry of that index, is in nobody's majority any more, as far
+    /// as it was told.
+    pub(crate) fn is_dismissed(&self, left: LogIndex) -> bool {
+        self.part == Role::Watcher && (self.leader.is_none() || self.topology.applied() >= left)
     }
 
     /// The leader, when it is another node.

@@ -362,3 +362,61 @@ fn a_learner_that_was_never_heard_of_is_not_made_a_voter() {
     let status = group.at(1).status();
     assert_eq!((status.voters.len(), status.learners.len()), (1, 1));
 }
+
+fn leave(group: &mut Group, number: u8) {
+    let leader = group.leader();
+    let id = group.propose(leader, vec![TopologyChange::Leave { node: node_id(number) }]).expect("it leads");
+    group.run();
+    assert!(matches!(group.outcome(id), Some(Outcome::Applied(_))));
+}
+
+#[test]
+fn a_second_voter_goes_only_when_all_that_are_there_have_heard_of_the_first() {
+    let (mut group, [leader, second, third]) = Group::of_three();
+    let (fourth, fifth) = (group.join(4), group.join(5));
+    for id in [fourth, fifth] {
+        group.at(leader).heard_from(RaftId(id));
+    }
+    group.tick(60);
+    assert_eq!(group.at(leader).status().voters.len(), 5);
+    // One voter is cut off, but not for so long that it would count as dead.
+    group.cut.insert(second);
+    leave(&mut group, 4);
+    leave(&mut group, 5);
+    group.tick(60);
+    let left = |group: &mut Group, id: u64| group.at(id).status().role;
+    assert_eq!((left(&mut group, fourth), left(&mut group, fifth)), (Role::Learner, Role::Voter));
+    assert!(group.at(second).status().voters.contains(&RaftId(fourth)), "it has not heard of it");
+    group.cut.clear();
+    group.tick(60);
+    assert_eq!((left(&mut group, fourth), left(&mut group, fifth)), (Role::Watcher, Role::Watcher));
+    assert_eq!(group.at(second).status().voters, [leader, second, third].map(RaftId).into());
+}
+
+#[test]
+fn a_voter_that_is_gone_holds_up_no_removal() {
+    let (mut group, [leader, second, third]) = Group::of_three();
+    group.cut.insert(second);
+    leave(&mut group, 2);
+    group.tick(2 * 30_000 / TICK_MS);
+    let status = group.at(leader).status();
+    assert_eq!((status.voters.len(), status.learners.len()), (1, 0), "one votes of two nodes");
+    assert!(!status.voters.contains(&RaftId(second)));
+    assert_eq!(group.at(third).status().role == Role::Voter, !status.voters.contains(&RaftId(leader)));
+}
+
+#[test]
+fn the_only_voter_of_two_nodes_leaves_when_the_other_has_taken_over() {
+    let mut group = Group::founded();
+    let second = group.join(2);
+    group.tick(10);
+    leave(&mut group, 1);
+    assert!(group.at(1).is_leader(), "who else");
+    group.tick(120);
+    assert_eq!(group.leader(), second);
+    assert_eq!(group.at(second).status().voters, [RaftId(second)].into());
+    assert_eq!(group.at(1).status().role, Role::Watcher, "it was told");
+    let id = group.propose(second, setting("after")).expect("it leads");
+    group.run();
+    assert!(matches!(group.outcome(id), Some(Outcome::Applied(_))));
+}

@@ -136,7 +136,8 @@ impl Topology {
         if self.shards.iter().any(|shard| shard.primary.node == node.id && !shard.replicas.is_empty()) {
             return Err(Rejected::HasReplicas(node.id));
         }
-        if node.role == Role::Voter && self.nodes_in_role(Role::Voter).nth(1).is_none() {
+        // The only voter may go: it votes until the metadata group has made another node one in its place.
+        if self.nodes.len() == 1 {
             return Err(Rejected::LastVoter(node.id));
         }
         Ok(())
