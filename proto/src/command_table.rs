@@ -27,6 +27,7 @@ mod set;
 mod sorted_set;
 mod string;
 mod syntax;
+mod transaction;
 
 pub use flags::{Acl, Flags};
 pub use key_spec::{BeginSearch, FindKeys, KeyError, KeyFlags, KeyPositions, KeySpec, keys};
@@ -255,6 +256,17 @@ pub enum NodeCommand {
     FunctionList,
 }
 
+/// Commands of transactions: they decide when other commands run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the command of its name; the table's row documents it")]
+pub enum TransactionCommand {
+    Discard,
+    Exec,
+    Multi,
+    Unwatch,
+    Watch,
+}
+
 /// Who runs a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Handler {
@@ -264,6 +276,8 @@ pub enum Handler {
     Keyspace(KeyspaceCommand),
     /// The node.
     Node(NodeCommand),
+    /// The dispatch of commands itself: it queues them and runs them together.
+    Transaction(TransactionCommand),
     /// Nobody: a container whose subcommands are commands (`CLUSTER`).
     Container,
 }
@@ -408,16 +422,17 @@ mod tests {
     #[test]
     fn every_handler_has_one_row() {
         let handlers: Vec<_> = rows().into_iter().map(|(spec, _)| spec.handler).collect();
-        let (mut data, mut keyspace, mut node) = (Vec::new(), Vec::new(), Vec::new());
+        let [mut data, mut keyspace, mut node, mut transaction] = [const { Vec::new() }; 4];
         for handler in handlers {
             match handler {
                 Handler::Data(command) => data.push(command as usize),
                 Handler::Keyspace(command) => keyspace.push(command as usize),
                 Handler::Node(command) => node.push(command as usize),
+                Handler::Transaction(command) => transaction.push(command as usize),
                 Handler::Container => {}
             }
         }
-        for mut found in [data, keyspace, node] {
+        for mut found in [data, keyspace, node, transaction] {
             found.sort_unstable();
             assert_eq!(found, (0..found.len()).collect::<Vec<_>>(), "a command without a row, or with two");
         }

@@ -7,10 +7,11 @@
 //! The order by names is also the order in which COMMAND and docs/COMMANDS.md list them.
 
 use super::{
-    CommandSpec, bitmap, cluster, connection, generic, hash, list, scripting, server, set, sorted_set, string,
+    CommandSpec, bitmap, cluster, connection, generic, hash, list, scripting, server, set, sorted_set,
+    string, transaction,
 };
 
-const FAMILIES: [&[CommandSpec]; 11] = [
+const FAMILIES: [&[CommandSpec]; 12] = [
     string::ROWS,
     bitmap::ROWS,
     generic::ROWS,
@@ -22,6 +23,7 @@ const FAMILIES: [&[CommandSpec]; 11] = [
     server::ROWS,
     scripting::ROWS,
     cluster::ROWS,
+    transaction::ROWS,
 ];
 
 const COUNT: usize = {

@@ -12,6 +12,7 @@ pub(super) const ADMIN: Flags = Flags::ADMIN;
 pub(super) const NOSCRIPT: Flags = Flags::NOSCRIPT;
 pub(super) const LOADING: Flags = Flags::LOADING;
 pub(super) const STALE: Flags = Flags::STALE;
+pub(super) const SKIP_SLOWLOG: Flags = Flags::SKIP_SLOWLOG;
 pub(super) const FAST: Flags = Flags::FAST;
 pub(super) const NO_AUTH: Flags = Flags::NO_AUTH;
 pub(super) const NO_MULTI: Flags = Flags::NO_MULTI;

@@ -61,6 +61,11 @@ impl<'a> ReplyWriter<'a> {
         Mark(self.out.len())
     }
 
+    /// What was written since the mark.
+    pub fn since(&self, mark: Mark) -> &[u8] {
+        self.out.get(mark.0..).unwrap_or_default()
+    }
+
     /// Takes back all that was written since the mark.
     pub fn rewind(&mut self, mark: Mark) {
         self.out.truncate(mark.0);

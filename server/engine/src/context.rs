@@ -7,6 +7,7 @@ use nuthatch_proto::ids::Timestamp;
 
 use crate::effect::EffectSink;
 use crate::notice::{Classes, NoNotices, NoticeSink};
+use crate::touched::{HeldBack, Touched};
 
 /// One thread's surroundings for one batch of commands.
 pub struct Context<'a> {
@@ -24,13 +25,27 @@ pub struct Context<'a> {
     pub classes: Classes,
     /// Whether keys keep the look of not being used (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// What the running command changed, while somebody attends to it.
+    pub(crate) touched: Touched,
+    /// Where that goes until all commands of a transaction are done, instead of being worked off.
+    pub(crate) held_back: Option<&'a HeldBack>,
 }
 
 impl<'a> Context<'a> {
     /// Surroundings in which nobody asks for keyspace notices.
     #[inline]
     pub fn new(now: Timestamp, effects: &'a dyn EffectSink, stats: &'a mut Stats, rng: &'a mut Rng) -> Self {
-        Self { now, effects, stats, rng, notices: &NoNotices, classes: Classes::empty(), no_touch: false }
+        Self {
+            now,
+            effects,
+            stats,
+            rng,
+            notices: &NoNotices,
+            classes: Classes::empty(),
+            no_touch: false,
+            touched: Touched::default(),
+            held_back: None,
+        }
     }
 
     /// The same, with somebody who asks for notices of these classes.
@@ -38,6 +53,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn with_notices(self, notices: &'a dyn NoticeSink, classes: Classes) -> Self {
         Self { notices, classes, ..self }
+    }
+
+    /// Has what commands change kept for the end of the transaction they belong to, whose commands run one by one while
+    /// all other threads stand still.
+    pub fn hold_back(&mut self, held: Option<&'a HeldBack>) {
+        self.held_back = held;
     }
 
     /// Tells of an event on a key, if its class is wanted.

@@ -124,6 +124,28 @@ pub enum Effect<'a> {
     FlushSlot,
 }
 
+impl<'a> Effect<'a> {
+    /// The key that changed; none if all of the slot did.
+    pub(crate) fn key(&self) -> Option<&'a [u8]> {
+        match *self {
+            Self::Set { key, .. }
+            | Self::SetRange { key, .. }
+            | Self::SetObject { key, .. }
+            | Self::Delete { key }
+            | Self::Deadline { key, .. }
+            | Self::HashSet { key, .. }
+            | Self::HashDelete { key, .. }
+            | Self::ListPush { key, .. }
+            | Self::ListPop { key, .. }
+            | Self::SetAdd { key, .. }
+            | Self::SetRemove { key, .. }
+            | Self::SortedSetAdd { key, .. }
+            | Self::SortedSetRemove { key, .. } => Some(key),
+            Self::FlushSlot => None,
+        }
+    }
+}
+
 /// One end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {

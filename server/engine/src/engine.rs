@@ -11,15 +11,15 @@ use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use nuthatch_proto::slot::Slot;
-use smallvec::SmallVec;
 
 use crate::command;
 use crate::context::Context;
 use crate::effect::Effect;
+use crate::standstill::{Seat, Turns};
 use crate::store::database::Databases;
 use crate::store::locked::{Guard, LockedSlots};
 use crate::store::prefetch;
-use crate::store::slot::{Gate, Place};
+use crate::store::slot::{Gate, Place, SlotCell};
 use crate::tuning::{Tuned, Tuning};
 
 /// How an engine is made.
@@ -54,6 +54,7 @@ pub struct DatabaseStats {
 pub struct Engine {
     databases: Databases,
     hash: KeyHash,
+    turns: Turns,
 }
 
 /// The keyed hash of the slots' tables, and what may be tuned in them; the limits of the collections bring the same
@@ -79,7 +80,11 @@ impl KeyHash {
 impl Engine {
     /// An engine without data, all slots open.
     pub fn new(options: EngineOptions) -> Self {
-        Self { databases: Databases::new(options.databases), hash: KeyHash::new(options.hash_seed) }
+        Self {
+            databases: Databases::new(options.databases),
+            hash: KeyHash::new(options.hash_seed),
+            turns: Turns::default(),
+        }
     }
 
     #[inline]
@@ -103,35 +108,83 @@ impl Engine {
         slot: Slot,
         reply: &mut ReplyWriter<'_>,
     ) -> Result<(), Refused> {
-        let mut slots = match command::places(command, args, Place { db, slot }, self.databases.len()) {
+        let first = Place { db, slot };
+        let mut slots = match command::places(command, args, first, self.databases.len()) {
             None => {
                 let guard = self.databases.slot(db, slot).lock();
                 if guard.gate == Gate::Shut {
                     return Err(Refused { slot });
                 }
+                if guard.is_attended() {
+                    drop(guard);
+                    return self.execute_attended(cx, db, command, args, &[first], reply);
+                }
                 LockedSlots::one(self, db, slot, guard)
             }
-            Some(places) => self.lock_many(db, &places)?,
+            Some(places) => {
+                let slots = self.lock_open(db, &places)?;
+                if slots.is_attended() {
+                    drop(slots);
+                    return self.execute_attended(cx, db, command, args, &places, reply);
+                }
+                slots
+            }
         };
-        let start = reply.mark();
-        if let Err(error) = command::run(command, cx, &mut slots, args, reply) {
-            reply.rewind(start);
-            reply.error(&error.to_string());
+        answer(command, cx, &mut slots, args, reply);
+        Ok(())
+    }
+
+    /// The same where somebody attends to keys of the slots: what the command changes is worked off for them.
+    #[cold]
+    fn execute_attended(
+        &self,
+        cx: &mut Context<'_>,
+        db: usize,
+        command: DataCommand,
+        args: Args<'_>,
+        places: &[Place],
+        reply: &mut ReplyWriter<'_>,
+    ) -> Result<(), Refused> {
+        let mut slots = self.lock_open(db, places)?;
+        cx.touched.set_noting(true);
+        answer(command, cx, &mut slots, args, reply);
+        cx.touched.set_noting(false);
+        match cx.held_back {
+            Some(held) => cx.touched.append_to(&mut held.keys.borrow_mut()),
+            None => settle(cx, &mut slots),
         }
         Ok(())
     }
 
+    /// A thread's right to run commands, in turns. A caller that nobody shares the engine with needs none.
+    pub fn seat(&self) -> Seat {
+        self.turns.seat()
+    }
+
+    /// Does the work while no thread has a turn. The caller must have none.
+    pub fn stand_still<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.turns.stand_still(work)
+    }
+
     /// Locks places that are in ascending order, each once.
-    fn lock_many(&self, db: usize, places: &[Place]) -> Result<LockedSlots<'_>, Refused> {
-        let mut guards = SmallVec::with_capacity(places.len());
-        for &place in places {
-            let guard = self.databases.slot(place.db, place.slot).lock();
-            if guard.gate == Gate::Shut {
-                return Err(Refused { slot: place.slot });
-            }
-            guards.push((place, guard));
+    pub(crate) fn lock(&self, db: usize, places: &[Place]) -> LockedSlots<'_> {
+        let guards = places.iter().map(|&place| (place, self.slot(place).lock()));
+        LockedSlots::many(self, db, guards.collect())
+    }
+
+    /// The same, but only if all their gates are open.
+    fn lock_open(&self, db: usize, places: &[Place]) -> Result<LockedSlots<'_>, Refused> {
+        let slots = self.lock(db, places);
+        match places.iter().find(|&&place| slots.is_shut(place)) {
+            Some(shut) => Err(Refused { slot: shut.slot }),
+            None => Ok(slots),
         }
-        Ok(LockedSlots::many(self, db, guards))
+    }
+
+    /// The slot at a place.
+    #[inline]
+    pub(crate) fn slot(&self, place: Place) -> &SlotCell {
+        self.databases.slot(place.db, place.slot)
     }
 
     /// Runs a command on a whole database, slot after slot. Slots whose gate is shut are passed over.
@@ -218,15 +271,15 @@ impl Engine {
     /// Removes all keys of a database but those in slots whose gate is shut.
     pub(crate) fn flush(&self, cx: &mut Context<'_>, db: usize) {
         for (slot, guard) in self.slots(db) {
-            flush_locked(cx, Place { db, slot }, guard);
+            flush_locked(cx, &self.hash, Place { db, slot }, guard);
         }
     }
 
     /// Removes all keys of one slot in a database, its gate open or shut; how many there were.
     pub fn flush_slot(&self, cx: &mut Context<'_>, db: usize, slot: Slot) -> usize {
-        self.databases
-            .existing(db)
-            .map_or(0, |database| flush_locked(cx, Place { db, slot }, database.slots[slot.index()].lock()))
+        self.databases.existing(db).map_or(0, |database| {
+            flush_locked(cx, &self.hash, Place { db, slot }, database.slots[slot.index()].lock())
+        })
     }
 
     /// Has somebody look for the key of that hash when the deadline has passed.
@@ -271,9 +324,35 @@ impl Engine {
     }
 }
 
-fn flush_locked(cx: &mut Context<'_>, place: Place, mut slot: Guard<'_>) -> usize {
+/// Runs a command under its locks; its error is its reply.
+#[inline]
+pub(crate) fn answer(
+    command: DataCommand,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) {
+    let start = reply.mark();
+    if let Err(error) = command::run(command, cx, slots, args, reply) {
+        reply.rewind(start);
+        reply.error(&error.to_string());
+    }
+}
+
+/// Works off what commands changed, for those who attend to it.
+pub(crate) fn settle(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>) {
+    while let Some((place, key)) = cx.touched.next() {
+        if let Some(slot) = slots.slot_mut(place) {
+            slot.touch(&key);
+        }
+    }
+}
+
+fn flush_locked(cx: &mut Context<'_>, hash: &KeyHash, place: Place, mut slot: Guard<'_>) -> usize {
     let count = slot.len();
     if count > 0 {
+        slot.touch_live(hash, cx.now);
         let table = slot.clear();
         place.emit(cx, Effect::FlushSlot);
         // The keys are freed without the lock.

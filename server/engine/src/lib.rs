@@ -13,17 +13,25 @@ pub mod effect;
 mod engine;
 mod expiry;
 pub mod notice;
+mod standstill;
 mod store;
+mod touched;
+mod transaction;
 mod tuning;
 pub mod value;
+mod watch;
 
 pub use command::CommandError;
 pub use context::{Context, Rng, Stats};
 pub use effect::{Effect, EffectSink, NoEffects};
 pub use engine::{DatabaseStats, Engine, EngineOptions, Refused};
 pub use notice::{Classes, NoNotices, NoticeSink};
+pub use standstill::{Seat, Turn};
 pub use store::slot::Gate;
+pub use touched::HeldBack;
+pub use transaction::{Places, Transaction};
 pub use tuning::{Counting, Tuning};
+pub use watch::Watching;
 
 #[cfg(test)]
 mod testing;

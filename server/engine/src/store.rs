@@ -7,6 +7,7 @@
 //! [`slot`] is a slot's lock, gate and counts, [`table`] its hash table, [`entry`] one key with its value and deadline,
 //! [`stamp`] when it was used, [`database`] the slots of one database.
 
+pub(crate) mod attention;
 pub(crate) mod database;
 pub(crate) mod entry;
 pub(crate) mod locked;

@@ -101,9 +101,17 @@ impl Bench {
                     return format!("-{refused}\r\n").into_bytes();
                 }
             }
-            Handler::Node(_) | Handler::Container => panic!("{} is not run by the engine", spec.name),
+            Handler::Node(_) | Handler::Transaction(_) | Handler::Container => {
+                panic!("{} is not run by the engine", spec.name)
+            }
         }
         out
+    }
+
+    /// The engine, and surroundings for what is not a command.
+    pub(crate) fn parts(&mut self) -> (&Engine, Context<'_>) {
+        let cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng);
+        (&self.engine, cx)
     }
 
     /// Removes the keys of a slot; how many there were.
@@ -178,7 +186,7 @@ fn spec(args: Args<'_>) -> &'static CommandSpec {
     let spec = command_table::lookup(&args[0]).expect("a command of the table");
     match spec.handler {
         Handler::Container => spec.subcommand(&args[1]).expect("a subcommand of the table"),
-        Handler::Data(_) | Handler::Keyspace(_) | Handler::Node(_) => spec,
+        Handler::Data(_) | Handler::Keyspace(_) | Handler::Node(_) | Handler::Transaction(_) => spec,
     }
 }
 

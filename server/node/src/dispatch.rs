@@ -12,12 +12,13 @@
 
 mod refuse;
 mod route;
+pub(crate) mod transaction;
 mod window;
 
 use std::sync::Arc;
 
-use nuthatch_engine::{Context, Engine};
-use nuthatch_proto::command_table::{CommandSpec, DataCommand, Flags, Handler};
+use nuthatch_engine::Engine;
+use nuthatch_proto::command_table::{CommandSpec, DataCommand, Flags, Handler, TransactionCommand};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::args::OwnedArgs;
 use nuthatch_proto::resp::{Args, Decoder, Limits, ReplyWriter};
@@ -81,6 +82,8 @@ pub(crate) struct Batch<'a> {
     now: Timestamp,
     started: std::time::Duration,
     view: Option<Arc<View>>,
+    /// The thread's turn, but while this batch has all others stand still.
+    turn: Option<nuthatch_engine::Turn<'a>>,
 }
 
 impl<'a> Batch<'a> {
@@ -96,7 +99,8 @@ impl<'a> Batch<'a> {
         let started = clock::since_epoch();
         let now = clock::timestamp(started);
         let view = thread.node.cluster.as_ref().map(MetadataHandle::view);
-        Self { thread, session, decoder, engine, now, started, view }
+        let turn = Some(thread.seat.turn());
+        Self { thread, session, decoder, engine, now, started, view, turn }
     }
 
     /// Runs the requests that begin at `buffer[*start..]` and moves `start` behind those that were run.
@@ -206,14 +210,16 @@ impl<'a> Batch<'a> {
             self.reject(Some(spec), "NOAUTH Authentication required.", &mut reply);
             return Flow::Done;
         }
+        if self.session.queue.is_some() && transaction::waits(spec) {
+            return self.enqueue(spec, args, &mut reply);
+        }
         let flow = match spec.handler {
             Handler::Data(command) => {
                 self.data(command, spec, request.slot, args, &mut reply);
                 Flow::Done
             }
             Handler::Keyspace(command) => {
-                let EngineSide { stats, rng, .. } = &mut *self.engine;
-                let mut cx = Context::new(self.now, &*self.thread.counters, stats, rng);
+                let mut cx = self.engine.context(self.thread, self.now);
                 self.thread.node.engine.execute_keyspace(&mut cx, self.session.db, command, args, &mut reply);
                 Flow::Done
             }
@@ -222,17 +228,24 @@ impl<'a> Batch<'a> {
                 let call = Call { node, session: self.session, now: self.now, args };
                 admin::run(command, call, &mut reply)
             }
+            Handler::Transaction(command) => self.transact(command, spec, args, &mut reply),
             Handler::Container => Flow::Done,
         };
         self.session.last_command = counters::place(spec.handler);
+        self.count(spec, &replies[begin..]);
+        flow
+    }
+
+    /// Counts a command that was run, by its reply.
+    #[inline]
+    fn count(&self, spec: &CommandSpec, reply: &[u8]) {
         let counted = self.thread.counters.command(spec.handler);
         counted.calls.add(1);
         self.thread.counters.commands.add(1);
-        if replies.get(begin) == Some(&b'-') {
+        if reply.first() == Some(&b'-') {
             counted.failed.add(1);
-            self.count_error(&replies[begin..]);
+            self.count_error(reply);
         }
-        flow
     }
 
     /// A command on keys: to whom they belong, then the engine.
@@ -254,8 +267,7 @@ impl<'a> Batch<'a> {
                     return;
                 }
             }
-            let EngineSide { stats, rng, .. } = &mut *self.engine;
-            let mut cx = Context::new(self.now, &*self.thread.counters, stats, rng);
+            let mut cx = self.engine.context(self.thread, self.now);
             match self.thread.node.engine.execute(&mut cx, self.session.db, command, args, slot, reply) {
                 Ok(()) => return,
                 Err(_refused) => self.view = self.thread.node.cluster.as_ref().map(MetadataHandle::view),
@@ -270,8 +282,20 @@ impl<'a> Batch<'a> {
         if let Some(spec) = spec {
             self.thread.counters.command(spec.handler).rejected.add(1);
         }
-        reply.error(error);
-        self.count_error(format!("-{error}").as_bytes());
+        let mut text = error.to_owned();
+        if let Some(queue) = &mut self.session.queue {
+            queue.spoil();
+            if spec.is_some_and(|spec| spec.handler == Handler::Transaction(TransactionCommand::Exec)) {
+                text = format!(
+                    "EXECABORT Transaction discarded because of: {}",
+                    error.strip_prefix("ERR ").unwrap_or(error)
+                );
+                self.session.end_transaction(&self.thread.node.engine);
+            }
+            self.session.show_transaction();
+        }
+        reply.error(&text);
+        self.count_error(format!("-{text}").as_bytes());
     }
 
     #[cold]

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::entry::{Entry, ValueRef};
 pub(crate) use super::slot::NewDeadline;
-use super::slot::{Hashed, Place, SlotData};
+use super::slot::{Gate, Hashed, Place, SlotData};
 use crate::command::CommandError;
 use crate::context::Context;
 use crate::effect::Effect;
@@ -36,6 +36,10 @@ enum Held<'a> {
     One(Slot, Guard<'a>),
     /// In ascending order of place.
     Many(SmallVec<[(Place, Guard<'a>); 4]>),
+}
+
+fn index_of(guards: &[(Place, Guard<'_>)], place: Place) -> Option<usize> {
+    guards.binary_search_by_key(&place, |(place, _)| *place).ok()
 }
 
 /// Tells the sink of the changes a handler makes to one collection.
@@ -121,6 +125,37 @@ impl<'a> LockedSlots<'a> {
         Self { engine, hash: engine.hash(), db, held: Held::Many(guards) }
     }
 
+    /// From now on commands run in that database.
+    pub(crate) fn select(&mut self, db: usize) {
+        self.db = db;
+    }
+
+    /// Whether anybody attends to keys of the slots.
+    #[inline]
+    pub(crate) fn is_attended(&self) -> bool {
+        match &self.held {
+            Held::One(_, guard) => guard.is_attended(),
+            Held::Many(guards) => guards.iter().any(|(_, guard)| guard.is_attended()),
+        }
+    }
+
+    /// Whether a slot's gate is shut, or the slot is not among those locked.
+    pub(crate) fn is_shut(&self, place: Place) -> bool {
+        let gate = match &self.held {
+            Held::One(slot, guard) => (place == Place { db: self.db, slot: *slot }).then_some(guard.gate),
+            Held::Many(guards) => index_of(guards, place).map(|index| guards[index].1.gate),
+        };
+        gate != Some(Gate::Open)
+    }
+
+    /// A slot, if it is among those locked.
+    pub(crate) fn slot_mut(&mut self, place: Place) -> Option<&mut SlotData> {
+        match &mut self.held {
+            Held::One(slot, guard) => (place == Place { db: self.db, slot: *slot }).then_some(&mut **guard),
+            Held::Many(guards) => index_of(guards, place).map(|index| &mut *guards[index].1),
+        }
+    }
+
     /// The database the command runs in.
     pub(crate) fn db(&self) -> usize {
         self.db
@@ -149,9 +184,8 @@ impl<'a> LockedSlots<'a> {
             Held::One(slot, guard) => (Place { db, slot: *slot }, guard),
             Held::Many(guards) => {
                 let place = Place { db, slot: Slot::of_key(key) };
-                let index = guards
-                    .binary_search_by_key(&place, |(place, _)| *place)
-                    .expect("the slots of a command's keys are locked before it runs");
+                let index =
+                    index_of(guards, place).expect("the slots of a command's keys are locked before it runs");
                 (place, &mut guards[index].1)
             }
         }

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::slot::Slot;
 
+use super::attention::Attention;
 use super::entry::Entry;
 use super::stamp::Stamp;
 use super::table::{self, Table};
@@ -61,6 +62,8 @@ pub(crate) struct SlotData {
     /// How many entries have a deadline, and the sum of those deadlines, each cut off at [`DEADLINE_CUT`].
     expiring: u32,
     deadlines: u64,
+    /// Who attends to keys of the slot, if anybody does.
+    attention: Option<Box<Attention>>,
 }
 
 /// Deadlines beyond this, in the year 2527, count as this in sums, so that a slot's sum does not overflow.
@@ -74,9 +77,14 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Tells the sink of a change at this place.
+    /// Tells the sink of a change at this place, and notes it for those who attend to the key.
     #[inline]
     pub(crate) fn emit(self, cx: &Context<'_>, effect: Effect<'_>) {
+        if cx.touched.is_noting()
+            && let Some(key) = effect.key()
+        {
+            cx.touched.note(self, key);
+        }
         if cx.effects.listens() {
             cx.effects.emit(self.db, self.slot, effect);
         }
@@ -114,6 +122,45 @@ impl SlotData {
 
     pub(crate) fn expiring(&self) -> usize {
         self.expiring as usize
+    }
+
+    /// Whether anybody attends to a key of the slot.
+    #[inline]
+    pub(crate) fn is_attended(&self) -> bool {
+        self.attention.is_some()
+    }
+
+    /// Who attends to keys of the slot, to add to them.
+    pub(crate) fn attention_mut(&mut self) -> &mut Attention {
+        self.attention.get_or_insert_default()
+    }
+
+    /// Takes from those who attend to keys of the slot.
+    pub(crate) fn attend_less(&mut self, less: impl FnOnce(&mut Attention)) {
+        if let Some(attention) = &mut self.attention {
+            less(attention);
+            if attention.is_empty() {
+                self.attention = None;
+            }
+        }
+    }
+
+    /// Tells those who watch a key that it changed.
+    #[inline]
+    pub(crate) fn touch(&mut self, key: &[u8]) {
+        if self.is_attended() {
+            self.attend_less(|attention| attention.touch(key));
+        }
+    }
+
+    /// Tells those who watch a key that is there and alive that it changed: all keys are about to go.
+    pub(crate) fn touch_live(&mut self, hasher: &KeyHash, now: Timestamp) {
+        let Self { table, attention: Some(attention), .. } = self else { return };
+        attention.touch_where(|key| {
+            let entry = table.locate(hasher.of(key), key).and_then(|place| table.get(place));
+            entry.is_some_and(|entry| entry.deadline().is_none_or(|deadline| deadline > now))
+        });
+        self.attend_less(|_| {});
     }
 
     /// The address of the bucket a key would be in.
@@ -161,6 +208,7 @@ impl SlotData {
     #[cold]
     fn expire(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, place: table::Place, at: Place) {
         self.remove_at(key.hasher, place);
+        self.touch(key.bytes);
         cx.stats.expired_keys += 1;
         at.emit(cx, Effect::Delete { key: key.bytes });
     }
@@ -198,6 +246,7 @@ impl SlotData {
             });
             let place = expired.and_then(|entry| self.table.locate(hasher.of(entry.key()), entry.key()));
             let Some(entry) = place.and_then(|place| self.remove_at(hasher, place)) else { return };
+            self.touch(entry.key());
             cx.stats.expired_keys += 1;
             at.emit(cx, Effect::Delete { key: entry.key() });
         }

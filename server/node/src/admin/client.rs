@@ -147,9 +147,17 @@ pub(crate) fn command_name(place: u16) -> String {
     "NULL".to_owned()
 }
 
+/// The letters of a client's state.
+fn flags(client: &Client) -> String {
+    let mut letters = String::new();
+    let states = [(client.transaction().queued.is_some(), 'x'), (client.no_evict(), 'e')];
+    letters.extend(states.into_iter().filter(|(on, _)| *on).map(|(_, letter)| letter));
+    if letters.is_empty() { "N".to_owned() } else { letters }
+}
+
 /// A line of CLIENT LIST.
 fn describe(client: &Client, now: Timestamp) -> String {
-    let labels = client.labels();
+    let (labels, transaction) = (client.labels(), client.transaction());
     let seconds = |since: Timestamp| now.0.saturating_sub(since.0) / 1000;
     let (input, output) = client.pending();
     let resp = match client.protocol() {
@@ -157,9 +165,9 @@ fn describe(client: &Client, now: Timestamp) -> String {
         Protocol::Resp3 => 3,
     };
     format!(
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 \
-         qbuf={input} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events={} \
-         cmd={} user=default redir=-1 resp={resp} lib-name={} lib-ver={}",
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} \
+         qbuf={input} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events={} \
+         cmd={} user=default redir=-1 resp={resp} lib-name={} lib-ver={} watch={}",
         client.id,
         client.addr,
         client.laddr,
@@ -167,14 +175,17 @@ fn describe(client: &Client, now: Timestamp) -> String {
         labels.name,
         seconds(client.created),
         seconds(client.last_active()),
-        if client.no_evict() { "e" } else { "N" },
+        flags(client),
         client.db(),
+        transaction.queued.map_or_else(|| "-1".to_owned(), |queued| queued.to_string()),
+        transaction.bytes,
         usize::from(output > 0),
         size_of::<Client>() + input + output,
         if output > 0 { "rw" } else { "r" },
         command_name(client.last_command()),
         labels.lib_name,
         labels.lib_version,
+        transaction.watched,
     )
 }
 

@@ -127,7 +127,7 @@ fn greet(node: &Node, id: u64, protocol: Protocol, reply: &mut ReplyWriter<'_>) 
 }
 
 pub(super) fn reset(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
-    call.session.reset(call.node.config.settings().requirepass.is_none());
+    call.session.reset(call.node.config.settings().requirepass.is_none(), &call.node.engine);
     reply.set_protocol(Protocol::Resp2);
     reply.simple("RESET");
 }

@@ -15,7 +15,7 @@ const WINDOW: usize = 32;
 const SPANS_KEPT: usize = 4096;
 
 /// The slot of a command without keys: it is not looked at.
-const NO_SLOT: Slot = Slot::new(0).expect("0 is a slot");
+pub(super) const NO_SLOT: Slot = Slot::new(0).expect("0 is a slot");
 
 /// One request of the window.
 #[derive(Debug)]
@@ -136,7 +136,11 @@ impl Window {
                 }),
                 None => searched_slot(spec, args),
             },
-            Some((_, Handler::Keyspace(_) | Handler::Node(_) | Handler::Container)) | None => NO_SLOT,
+            Some((
+                _,
+                Handler::Keyspace(_) | Handler::Node(_) | Handler::Transaction(_) | Handler::Container,
+            ))
+            | None => NO_SLOT,
         };
         let place = |n: usize| u32::try_from(n).expect("a request's arguments stay below 4 GiB");
         self.requests.push(Request {

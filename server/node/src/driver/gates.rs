@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use nuthatch_cluster::routing::Standing;
 use nuthatch_cluster::topology::Topology;
-use nuthatch_engine::{Context, Engine, Gate, NoEffects, Rng, Stats};
+use nuthatch_engine::{Context, Engine, Gate, NoEffects, Rng, Seat, Stats};
 use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 
 use crate::clock;
@@ -33,13 +33,15 @@ struct State {
 pub(crate) struct Gates {
     engine: Arc<Engine>,
     states: Box<[State]>,
+    seat: Seat,
 }
 
 impl Gates {
     /// Shuts all gates: a process that has just started owns nothing.
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
         Slot::all().for_each(|slot| engine.set_gate(slot, Gate::Shut));
-        Self { engine, states: vec![State::default(); usize::from(SLOT_COUNT)].into() }
+        let seat = engine.seat();
+        Self { engine, seat, states: vec![State::default(); usize::from(SLOT_COUNT)].into() }
     }
 
     /// Shuts the gates of slots that are not this node's in that topology: before it is published.
@@ -47,6 +49,7 @@ impl Gates {
         for slot in Slot::all() {
             let state = &mut self.states[slot.index()];
             if (state.open || state.used) && !standing.owns(topology, slot) {
+                let _turn = self.seat.turn();
                 self.engine.set_gate(slot, Gate::Shut);
                 state.open = false;
                 let moved = topology.owner(slot).is_some_and(|shard| shard.primary.node != standing.me());
@@ -64,6 +67,7 @@ impl Gates {
             let state = &mut self.states[slot.index()];
             if !state.open && !state.held && standing.owns(topology, slot) {
                 *state = State { open: true, used: true, ..*state };
+                let _turn = self.seat.turn();
                 self.engine.set_gate(slot, Gate::Open);
             }
         }
@@ -73,6 +77,7 @@ impl Gates {
     pub(crate) fn hold(&mut self, slot: Slot) -> bool {
         let state = &mut self.states[slot.index()];
         *state = State { open: false, held: true, ..*state };
+        let _turn = self.seat.turn();
         self.engine.set_gate(slot, Gate::Shut);
         (0..self.engine.databases()).all(|db| self.engine.count_keys_in_slot(db, slot) == 0)
     }

@@ -52,6 +52,7 @@ pub(crate) struct Client {
     pending_output: AtomicUsize,
     pending_input: AtomicUsize,
     signals: AtomicU8,
+    transaction: Mutex<TransactionState>,
     waker: Mutex<Option<Waker>>,
     labels: Mutex<Option<Box<Labels>>>,
     pushes: Pushes,
@@ -76,7 +77,28 @@ pub(crate) struct Progress {
     pub(crate) last_command: u16,
 }
 
+/// How far a connection's transaction is.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct TransactionState {
+    /// How many commands wait for EXEC, after MULTI.
+    pub(crate) queued: Option<usize>,
+    /// How many bytes they hold.
+    pub(crate) bytes: usize,
+    /// How many keys are watched.
+    pub(crate) watched: usize,
+}
+
 impl Client {
+    /// How far its transaction is.
+    pub(crate) fn transaction(&self) -> TransactionState {
+        *self.transaction.lock()
+    }
+
+    /// Notes how far its transaction is.
+    pub(crate) fn set_transaction(&self, state: TransactionState) {
+        *self.transaction.lock() = state;
+    }
+
     /// Tells the others how far the connection is.
     #[inline]
     pub(crate) fn report(&self, progress: Progress) {
@@ -293,6 +315,7 @@ impl Clients {
             pending_output: AtomicUsize::new(0),
             pending_input: AtomicUsize::new(0),
             signals: AtomicU8::new(0),
+            transaction: Mutex::default(),
             waker: Mutex::new(None),
             labels: Mutex::new(None),
             pushes: Pushes::default(),

@@ -19,7 +19,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
-use nuthatch_engine::{Rng, Stats};
+use nuthatch_engine::{Context, Rng, Stats};
+use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::Decoder;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -68,6 +69,14 @@ impl EngineSide {
         if !Arc::ptr_eq(&self.settings, &settings) {
             self.settings = Arc::clone(&settings);
         }
+    }
+}
+
+impl EngineSide {
+    /// The surroundings of commands that run now.
+    #[inline]
+    pub(crate) fn context<'a>(&'a mut self, thread: &'a Thread, now: Timestamp) -> Context<'a> {
+        Context::new(now, &*thread.counters, &mut self.stats, &mut self.rng)
     }
 }
 
@@ -158,10 +167,11 @@ struct Connection<'a> {
 
 /// Serves the connection until either side closes it.
 pub(crate) async fn run(stream: net::TcpStream, thread: &Thread) {
-    let Ok(connection) = Connection::new(stream, thread) else { return };
+    let Ok(mut connection) = Connection::new(stream, thread) else { return };
     let client = connection.session.client.clone();
     let end = connection.serve().await;
     client.close();
+    connection.session.end_transaction(&thread.node.engine);
     thread.node.clients.remove(client.id);
     if let Err(end @ (End::OverLimit | End::QueryTooLong)) = end {
         tracing::warn!("Client id={} addr={} {end}", client.id, client.addr);
@@ -184,7 +194,7 @@ impl<'a> Connection<'a> {
         })
     }
 
-    async fn serve(mut self) -> Result<(), End> {
+    async fn serve(&mut self) -> Result<(), End> {
         poll_fn(|cx| {
             self.session.client.set_waker(cx.waker());
             Poll::Ready(())
@@ -276,7 +286,7 @@ impl<'a> Connection<'a> {
             return Err(End::Closed);
         }
         thread.counters.net_input.add(len as u64);
-        if input.len() as u64 > thread.node.config.settings().query_buffer_limit {
+        if (input.len() + session.queued_bytes()) as u64 > thread.node.config.settings().query_buffer_limit {
             return Err(End::QueryTooLong);
         }
         Ok(true)
@@ -288,8 +298,12 @@ impl<'a> Connection<'a> {
         let Self { thread, session, decoder, input, .. } = self;
         let mut scratch = thread.scratch.borrow_mut();
         let Scratch { replies, window, engine, .. } = &mut *scratch;
-        let mut batch = Batch::new(thread, session, decoder, engine);
-        let turn = batch.run(&mut input.bytes, &mut input.start, window, replies);
+        let turn = Batch::new(thread, session, decoder, engine).run(
+            &mut input.bytes,
+            &mut input.start,
+            window,
+            replies,
+        );
         input.settle(turn.is_interrupted());
         session.client.set_pending_input(input.len());
         turn

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
+use nuthatch_engine::Seat;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
@@ -27,6 +28,8 @@ use crate::telemetry::counters::ThreadCounters;
 pub(crate) struct Thread {
     pub(crate) node: Arc<Node>,
     pub(crate) counters: Arc<ThreadCounters>,
+    /// Its turns to run commands.
+    pub(crate) seat: Seat,
     /// Borrowed between two awaits, never across one.
     pub(crate) scratch: RefCell<Scratch>,
 }
@@ -48,7 +51,8 @@ impl IoThread {
         let thread = thread::Builder::new().name(format!("io-{index}")).spawn(move || {
             let counters = node.telemetry.thread();
             let scratch = RefCell::new(Scratch::new(seed, &node));
-            let thread = Rc::new(Thread { node, counters, scratch });
+            let seat = node.engine.seat();
+            let thread = Rc::new(Thread { node, counters, seat, scratch });
             match runtime() {
                 Ok(runtime) => runtime.block_on(serve(incoming, thread, count)),
                 // Without this thread connections would hang: better no node than such a one.

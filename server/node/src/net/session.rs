@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use nuthatch_engine::{Engine, Watching};
 use nuthatch_proto::resp::Protocol;
 
-use super::clients::{Client, NO_COMMAND};
+use super::clients::{Client, NO_COMMAND, TransactionState};
+use crate::dispatch::transaction::Queue;
 
 /// One connection's state.
 #[derive(Debug)]
@@ -26,6 +28,10 @@ pub(crate) struct Session {
     pub(crate) asking: bool,
     /// The place of the last command among the counters.
     pub(crate) last_command: u16,
+    /// The commands that wait for EXEC, after MULTI.
+    pub(crate) queue: Option<Box<Queue>>,
+    /// The keys that are watched.
+    pub(crate) watching: Option<Box<Watching>>,
 }
 
 impl Session {
@@ -40,6 +46,8 @@ impl Session {
             readonly: false,
             asking: false,
             last_command: NO_COMMAND,
+            queue: None,
+            watching: None,
         }
     }
 
@@ -67,8 +75,37 @@ impl Session {
         self.client.set_authenticated(yes);
     }
 
+    /// Forgets the commands that wait for EXEC, and watches no key any longer.
+    pub(crate) fn end_transaction(&mut self, engine: &Engine) {
+        self.queue = None;
+        self.unwatch(engine);
+        self.show_transaction();
+    }
+
+    /// Watches no key any longer.
+    pub(crate) fn unwatch(&mut self, engine: &Engine) {
+        if let Some(watching) = self.watching.take() {
+            engine.unwatch(*watching);
+        }
+    }
+
+    /// How many bytes the commands that wait for EXEC hold.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.bytes())
+    }
+
+    /// Lets others see how far the transaction is.
+    pub(crate) fn show_transaction(&self) {
+        self.client.set_transaction(TransactionState {
+            queued: self.queue.as_ref().map(|queue| queue.len()),
+            bytes: self.queued_bytes(),
+            watched: self.watching.as_ref().map_or(0, |watching| watching.len()),
+        });
+    }
+
     /// Goes back to how a new connection is (`RESET`).
-    pub(crate) fn reset(&mut self, authenticated: bool) {
+    pub(crate) fn reset(&mut self, authenticated: bool, engine: &Engine) {
+        self.end_transaction(engine);
         self.set_protocol(Protocol::Resp2);
         self.set_authenticated(authenticated);
         self.client.unlabel();

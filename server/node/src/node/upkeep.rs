@@ -6,12 +6,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use nuthatch_engine::Context;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Node;
 use crate::clock;
-use crate::net::connection::EngineSide;
 use crate::net::io_thread::Thread;
 
 /// How often each IO thread looks for keys whose time has come.
@@ -40,8 +38,8 @@ pub(crate) async fn expire(thread: Rc<Thread>) {
 
 fn expire_some(thread: &Thread) -> usize {
     let mut scratch = thread.scratch.borrow_mut();
-    let EngineSide { stats, rng, .. } = &mut scratch.engine;
-    let mut cx = Context::new(clock::now(), &*thread.counters, stats, rng);
+    let _turn = thread.seat.turn();
+    let mut cx = scratch.engine.context(thread, clock::now());
     let removed = thread.node.engine.expire_due(&mut cx, EXPIRE_BUDGET);
     thread.counters.publish(&scratch.engine.stats);
     removed

@@ -13,7 +13,7 @@ use nuthatch_proto::command_table::Handler;
 use nuthatch_proto::slot::Slot;
 
 /// Room for every command of the table.
-pub(crate) const COMMANDS_MAX: u16 = 320;
+pub(crate) const COMMANDS_MAX: u16 = 640;
 
 /// A counter with one writer.
 #[derive(Debug, Default)]
@@ -92,8 +92,9 @@ impl Default for ThreadCounters {
 pub(crate) fn place(handler: Handler) -> u16 {
     let place = match handler {
         Handler::Data(command) => command as u16,
-        Handler::Keyspace(command) => 128 + command as u16,
-        Handler::Node(command) => 160 + command as u16,
+        Handler::Keyspace(command) => 320 + command as u16,
+        Handler::Node(command) => 384 + command as u16,
+        Handler::Transaction(command) => 352 + command as u16,
         // A container never runs.
         Handler::Container => COMMANDS_MAX - 1,
     };
