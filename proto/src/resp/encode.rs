@@ -109,8 +109,13 @@ impl<'a> ReplyWriter<'a> {
 
     /// An error, its code first (`ERR no such key`). Line breaks in the text become spaces, as in Redis.
     pub fn error(&mut self, text: &str) {
+        self.error_bytes(text.as_bytes());
+    }
+
+    /// The same with bytes that need not be text: a client is told of its own words as it sent them.
+    pub fn error_bytes(&mut self, text: &[u8]) {
         self.out.push(b'-');
-        self.out.extend(text.bytes().map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
+        self.out.extend(text.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
         self.out.extend_from_slice(b"\r\n");
     }
 

@@ -23,6 +23,9 @@ use crate::node::Node;
 /// Redis's error for options that make no sense.
 pub(crate) const SYNTAX_ERROR: &str = "ERR syntax error";
 
+/// Redis's error for what is no number.
+pub(crate) const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
+
 /// Redis's error for what only a node of a cluster can do.
 pub(crate) const NO_CLUSTER: &str = "ERR This instance has cluster support disabled";
 
@@ -107,7 +110,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::Info => info::info(call, reply),
         C::FunctionFlush => server::function_flush(args, reply),
         C::FunctionList => reply.array(0),
-        C::Lolwut => server::lolwut(reply),
+        C::Lolwut => server::lolwut(args, reply),
         C::Shutdown => return server::shutdown(call, reply),
         C::Time => server::time(reply),
         C::DebugSleep => return server::may_debug(&call, Deferral::DebugSleep, reply),

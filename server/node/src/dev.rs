@@ -115,9 +115,20 @@ enum DevError {
 /// Runs `nuthatch dev` with these arguments. `Err` is the text to print, and whether that is an error.
 pub(crate) fn run(arguments: &[String]) -> Result<(), (String, bool)> {
     let words = std::iter::once("nuthatch dev".to_owned()).chain(arguments.iter().cloned());
-    let arguments =
-        Arguments::try_parse_from(words).map_err(|error| (error.render().to_string(), error.use_stderr()))?;
+    let arguments = Arguments::try_parse_from(words).map_err(|error| (say(&error), error.use_stderr()))?;
     start(&arguments).map_err(|error| (format!("nuthatch dev: {error}\n"), true))
+}
+
+/// What the parser of the arguments has to say: the help as it is, an error as one line with the mend.
+fn say(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    if !error.use_stderr() {
+        return text;
+    }
+    let first: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let first = first.join(" ");
+    let what = first.strip_prefix("error: ").unwrap_or(&first);
+    format!("nuthatch dev: {what}: see `nuthatch dev --help`\n")
 }
 
 fn start(arguments: &Arguments) -> Result<(), DevError> {
@@ -270,6 +281,9 @@ mod tests {
             refused(&["--port", "60000"]).starts_with("nuthatch dev: --port 60000: 3 nodes would need ports")
         );
         assert!(refused(&["--primaries", "0"]).contains("--primaries"));
+        let unknown = refused(&["--bogus"]);
+        assert!(unknown.contains("'--bogus'") && unknown.contains("nuthatch dev --help"), "{unknown}");
+        assert_eq!(unknown.lines().count(), 1, "{unknown}");
         assert!(refused(&["--help"]).contains("Runs a local cluster"));
     }
 

@@ -207,7 +207,7 @@ impl<'a> Batch<'a> {
             }
         };
         if !self.session.authenticated() && !spec.flags.contains(Flags::NO_AUTH) {
-            self.reject(Some(spec), "NOAUTH Authentication required.", &mut reply);
+            self.reject(Some(spec), b"NOAUTH Authentication required.", &mut reply);
             return Flow::Done;
         }
         if self.session.queue.is_some() && transaction::waits(spec) {
@@ -278,24 +278,22 @@ impl<'a> Batch<'a> {
     }
 
     #[cold]
-    fn reject(&mut self, spec: Option<&CommandSpec>, error: &str, reply: &mut ReplyWriter<'_>) {
+    fn reject(&mut self, spec: Option<&CommandSpec>, error: &[u8], reply: &mut ReplyWriter<'_>) {
         if let Some(spec) = spec {
             self.thread.counters.command(spec.handler).rejected.add(1);
         }
-        let mut text = error.to_owned();
+        let mut text = error.to_vec();
         if let Some(queue) = &mut self.session.queue {
             queue.spoil();
             if spec.is_some_and(|spec| spec.handler == Handler::Transaction(TransactionCommand::Exec)) {
-                text = format!(
-                    "EXECABORT Transaction discarded because of: {}",
-                    error.strip_prefix("ERR ").unwrap_or(error)
-                );
+                let error = error.strip_prefix(b"ERR ").unwrap_or(error);
+                text = [b"EXECABORT Transaction discarded because of: ", error].concat();
                 self.session.end_transaction(&self.thread.node.engine);
             }
             self.session.show_transaction();
         }
-        reply.error(&text);
-        self.count_error(format!("-{text}").as_bytes());
+        reply.error_bytes(&text);
+        self.count_error(&text);
     }
 
     #[cold]

@@ -29,7 +29,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nuthatch_cluster::metadata::Machine;
-use nuthatch_cluster::routing::Standing;
+use nuthatch_cluster::routing::{MetadataContact, Standing};
 use nuthatch_cluster::topology::{ProcessId, Topology, TopologyChange};
 use nuthatch_cluster::views::LocalView;
 use nuthatch_engine::Engine;
@@ -301,6 +301,11 @@ impl MetadataHandle {
             messages_received: shared.counts.received.load(Ordering::Relaxed),
             ..LocalView::new(view.standing, shared.contact(view))
         }
+    }
+
+    /// Whether this node hears the metadata group.
+    pub(crate) fn contact(&self, view: &View) -> MetadataContact {
+        self.shared.contact(view)
     }
 
     /// Moves a slot without keys to another node's shard; afterwards that is applied on this node, its present owner.

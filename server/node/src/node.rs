@@ -54,7 +54,10 @@ pub enum StartError {
         source: io::Error,
     },
     /// A directory or a file that it needs.
-    #[error("option '{option}': {}: {source}", path.display())]
+    #[error(
+        "option '{option}': cannot use {}: {source}; name a place where this process may write",
+        path.display()
+    )]
     File {
         /// The option that names it.
         option: &'static str,

@@ -8,7 +8,7 @@ use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
 
 use super::client::valid_name;
-use super::{Call, SYNTAX_ERROR, text};
+use super::{Call, NOT_INTEGER, SYNTAX_ERROR, text};
 use crate::node::{Node, REDIS_VERSION};
 
 /// The user that everybody is.
@@ -133,9 +133,10 @@ pub(super) fn reset(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
 }
 
 pub(super) fn select(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
-    let Some(db) = parse_integer(call.args.at(1)) else {
-        return reply.error("ERR value is not an integer or out of range");
-    };
+    let Some(db) = parse_integer(call.args.at(1)) else { return reply.error(NOT_INTEGER) };
+    if i32::try_from(db).is_err() {
+        return reply.error("ERR value is out of range, value must between -2147483648 and 2147483647");
+    }
     if call.node.in_cluster() && db != 0 {
         return reply.error("ERR SELECT is not allowed in cluster mode");
     }

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::{Call, Deferral, Flow, SYNTAX_ERROR};
+use super::{Call, Deferral, Flow, NOT_INTEGER, SYNTAX_ERROR};
 use crate::clock;
 use crate::node::REDIS_VERSION;
 
@@ -22,7 +23,14 @@ pub(super) fn time(reply: &mut ReplyWriter<'_>) {
 }
 
 /// A nuthatch on its tree, head down.
-pub(super) fn lolwut(reply: &mut ReplyWriter<'_>) {
+pub(super) fn lolwut(args: Args<'_>, reply: &mut ReplyWriter<'_>) {
+    // As in Redis, words that are not VERSION are passed over; here every version draws the same.
+    if args.len() >= 3
+        && args.at(1).eq_ignore_ascii_case(b"VERSION")
+        && args.skip(2).iter().any(|number| parse_integer(number).is_none())
+    {
+        return reply.error(NOT_INTEGER);
+    }
     let picture = format!(
         "  |  |\n  |  |   __\n  |  |__/ o>-   every seed\n  |  |   _/     in a place\n  |  |__/ ^     of its own\n  |  |  ^\n  \
          |  |\n\nRedis ver. {REDIS_VERSION}, Nuthatch ver. {}\n",

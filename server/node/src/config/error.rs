@@ -44,14 +44,16 @@ pub enum ConfigError {
         place: Place,
     },
     /// The option does not take that value.
-    #[error("{place}: option '{name}' does not take '{value}': {reason}")]
+    #[error("{place}: option '{name}' does not take '{value}': {reason}; it takes {expected}")]
     Invalid {
         /// The option.
         name: String,
         /// The value.
         value: String,
-        /// What is wrong with it, or what it should be.
+        /// What is wrong with it.
         reason: String,
+        /// What it should be.
+        expected: String,
         /// Where it stands.
         place: Place,
     },

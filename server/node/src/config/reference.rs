@@ -24,7 +24,8 @@ fn in_quotes(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn values(kind: Kind) -> String {
+/// The values of an option, in words.
+pub(super) fn values(kind: Kind) -> String {
     match kind {
         Kind::Bool => "`yes`, `no`".to_owned(),
         Kind::Integer(min, max) if max >= i64::MAX as u64 => format!("a number from {min}"),

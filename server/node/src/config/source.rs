@@ -56,8 +56,13 @@ pub(crate) fn from_arguments(arguments: &[String]) -> Result<Asked, ConfigError>
     };
     for word in options {
         match word.strip_prefix("--") {
-            Some(name) => {
-                lines.push(Line { name: name.to_owned(), words: Vec::new(), place: Place::Arguments });
+            // Name and value may come as one word: `"--save 900 1"`.
+            Some(line) => {
+                let place = Place::Arguments;
+                let mut words =
+                    split(line).map_err(|source| ConfigError::Quotes { place: place.clone(), source })?;
+                let name = if words.is_empty() { String::new() } else { words.remove(0) };
+                lines.push(Line { name, words, place });
             }
             None => match lines.last_mut().filter(|line| line.place == Place::Arguments) {
                 Some(line) => line.words.push(word.clone()),
@@ -112,6 +117,7 @@ mod tests {
     fn a_double_dash_begins_an_option() {
         let given = ["--port", "7001", "--bind", "a", "-b", "--save", ""];
         assert_eq!(lines(&given), Ok(vec!["port=7001".into(), "bind=a,-b".into(), "save=".into()]));
+        assert_eq!(lines(&["--save 900 1", "--dir"]), Ok(vec!["save=900,1".into(), "dir=".into()]));
         assert_eq!(lines(&[]), Ok(vec![]));
     }
 

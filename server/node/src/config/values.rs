@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::error::ConfigError;
 use super::kind::{Kind, output_limits};
 use super::options::{self, OptionId};
+use super::reference::values as expected;
 use super::settings::{ClusterSettings, LatencySettings, LogLevel, Permission, Settings, SlowlogSettings};
 use super::source::Line;
 
@@ -56,6 +57,7 @@ impl Values {
             name: name.clone(),
             value,
             reason,
+            expected: expected(kind).replace('`', "'"),
             place: place.clone(),
         })
     }
@@ -250,7 +252,8 @@ mod tests {
         );
         refused(
             &["port 70000"],
-            "the command line: option 'port' does not take '70000': argument must be between 0 and 65535 inclusive",
+            "the command line: option 'port' does not take '70000': argument must be between 0 and 65535 inclusive; \
+             it takes a number, 0 to 65535",
         );
         refused(
             &["port"],

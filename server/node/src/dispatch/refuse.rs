@@ -1,7 +1,8 @@
 //! Which command a request means, or the error text for one that means none.
 //!
 //! The row of the name is found before; here a container's subcommand is, and the number of arguments is checked. What a
-//! client sent is repeated in an error only in part and made printable, so that an error line stays a short line.
+//! client sent is repeated in an error as bytes, up to the first NUL and only in part, as Redis's formats do, so that an
+//! error line stays a short line.
 
 use nuthatch_proto::command_table::{CommandSpec, Handler};
 use nuthatch_proto::resp::Args;
@@ -9,13 +10,16 @@ use nuthatch_proto::resp::Args;
 /// How much of a request's words is repeated in an error.
 const ECHO_MAX: usize = 128;
 
+/// The container whose subcommands Redis parses by hand, with an error of its own.
+const DEBUG: &str = "debug";
+
 /// The command, or the subcommand, that the request means; an error if there is none or the number of its arguments is
 /// wrong.
 #[inline]
 pub(crate) fn resolve(
     spec: Option<&'static CommandSpec>,
     args: Args<'_>,
-) -> Result<&'static CommandSpec, String> {
+) -> Result<&'static CommandSpec, Vec<u8>> {
     match spec {
         Some(spec) if spec.subcommands.is_empty() && spec.arity_ok(args.len()) => Ok(spec),
         Some(spec) => unusual(spec, args),
@@ -24,7 +28,7 @@ pub(crate) fn resolve(
 }
 
 #[cold]
-fn unusual(spec: &'static CommandSpec, args: Args<'_>) -> Result<&'static CommandSpec, String> {
+fn unusual(spec: &'static CommandSpec, args: Args<'_>) -> Result<&'static CommandSpec, Vec<u8>> {
     let (false, Some(name)) = (spec.subcommands.is_empty(), args.get(1)) else {
         // COMMAND is a command as well as a container; the others want a subcommand.
         let is_command = spec.handler != Handler::Container && spec.arity_ok(args.len());
@@ -33,6 +37,8 @@ fn unusual(spec: &'static CommandSpec, args: Args<'_>) -> Result<&'static Comman
     let Some(subcommand) = spec.subcommand(name) else { return Err(unknown_subcommand(spec, name)) };
     if subcommand.arity_ok(args.len()) {
         Ok(subcommand)
+    } else if spec.name == DEBUG {
+        Err(unknown_subcommand(spec, name))
     } else {
         Err(wrong_number(&format!("{}|{}", spec.name, subcommand.name)))
     }
@@ -47,31 +53,35 @@ pub(crate) fn is_http(args: Args<'_>) -> bool {
     args.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:"))
 }
 
-/// The error for a wrong number of arguments.
-pub(crate) fn wrong_number(name: &str) -> String {
-    format!("ERR wrong number of arguments for '{name}' command")
+/// The part of a client's word that an error repeats: no more than `room` bytes, and what C takes for a text.
+fn echo(word: &[u8], room: usize) -> &[u8] {
+    let word = &word[..word.len().min(room)];
+    word.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-/// The error for a subcommand that is not there.
-pub(crate) fn unknown_subcommand(container: &CommandSpec, name: &[u8]) -> String {
-    let name = String::from_utf8_lossy(&name[..name.len().min(ECHO_MAX)]).into_owned();
-    let container = container.name.to_ascii_uppercase();
-    if container == "DEBUG" {
-        return format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP.");
-    }
-    format!("ERR unknown subcommand '{name}'. Try {container} HELP.")
+fn wrong_number(name: &str) -> Vec<u8> {
+    format!("ERR wrong number of arguments for '{name}' command").into_bytes()
 }
 
-fn unknown_command(args: Args<'_>) -> String {
-    let name = args.get(0).unwrap_or_default();
-    let name = String::from_utf8_lossy(&name[..name.len().min(ECHO_MAX)]).into_owned();
-    let mut words = String::new();
+fn unknown_subcommand(container: &CommandSpec, name: &[u8]) -> Vec<u8> {
+    let what = if container.name == DEBUG { " or wrong number of arguments for" } else { "" };
+    let help = container.name.to_ascii_uppercase();
+    [
+        format!("ERR unknown subcommand{what} '").as_bytes(),
+        echo(name, ECHO_MAX),
+        format!("'. Try {help} HELP.").as_bytes(),
+    ]
+    .concat()
+}
+
+fn unknown_command(args: Args<'_>) -> Vec<u8> {
+    let mut words = Vec::new();
     for argument in args.skip(1).iter() {
         let Some(room @ 1..) = ECHO_MAX.checked_sub(words.len()) else { break };
-        let shown = &argument[..argument.len().min(room)];
-        words.push_str(&format!("'{}' ", String::from_utf8_lossy(shown)));
+        words.extend([b"'", echo(argument, room), b"' "].concat());
     }
-    format!("ERR unknown command '{name}', with args beginning with: {words}")
+    let name = echo(args.get(0).unwrap_or_default(), ECHO_MAX);
+    [b"ERR unknown command '", name, b"', with args beginning with: ", &words].concat()
 }
 
 #[cfg(test)]
@@ -85,7 +95,9 @@ mod tests {
     fn check(request: &str, expected: Result<&str, &str>) {
         let args: OwnedArgs = request.split(' ').collect();
         let resolved = resolve(args.as_args().get(0).and_then(lookup), args.as_args());
-        assert_eq!(resolved.as_ref().map(|spec| spec.name).map_err(String::as_str), expected);
+        let resolved =
+            resolved.map(|spec| spec.name).map_err(|error| String::from_utf8(error).expect("text"));
+        assert_eq!(resolved.as_ref().map(|name| *name).map_err(String::as_str), expected);
     }
 
     #[test]
@@ -104,6 +116,10 @@ mod tests {
             "debug foo",
             Err("ERR unknown subcommand or wrong number of arguments for 'foo'. Try DEBUG HELP."),
         );
+        check(
+            "debug sleep",
+            Err("ERR unknown subcommand or wrong number of arguments for 'sleep'. Try DEBUG HELP."),
+        );
         check("foo a b", Err("ERR unknown command 'foo', with args beginning with: 'a' 'b' "));
         check("command", Ok("command"));
         check("command count", Ok("count"));
@@ -114,6 +130,13 @@ mod tests {
     fn errors_repeat_little_of_a_long_request() {
         let long = "x".repeat(1000);
         let error = unknown_command([&long, &long, &long].into_iter().collect::<OwnedArgs>().as_args());
-        assert!(error.len() < 350, "{error}");
+        assert!(error.len() < 350, "{error:?}");
+    }
+
+    #[test]
+    fn bytes_come_back_as_they_were_sent_up_to_the_first_nul() {
+        let words = [&b"f\xff\0o"[..], b"a\xffb", b"\0"];
+        let error = unknown_command(words.into_iter().collect::<OwnedArgs>().as_args());
+        assert_eq!(error, b"ERR unknown command 'f\xff', with args beginning with: 'a\xffb' '' ");
     }
 }

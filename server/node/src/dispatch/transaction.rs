@@ -136,14 +136,14 @@ impl Batch<'_> {
         reply: &mut ReplyWriter<'_>,
     ) -> Flow {
         if spec.flags.contains(Flags::NO_MULTI) {
-            self.reject(Some(spec), NOT_ALLOWED, reply);
+            self.reject(Some(spec), NOT_ALLOWED.as_bytes(), reply);
             return Flow::Done;
         }
         let slot = first_slot(spec, args);
         if let Some(slot) = slot
             && let Err(redirect) = self.check_route(spec, args, slot)
         {
-            self.reject(Some(spec), &redirect.to_string(), reply);
+            self.reject(Some(spec), redirect.to_string().as_bytes(), reply);
             return Flow::Done;
         }
         let limit = self.thread.node.config.settings().query_buffer_limit;

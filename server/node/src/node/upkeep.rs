@@ -50,10 +50,13 @@ pub(crate) async fn watch(node: &Node) {
     let mut ticks = interval(SAMPLE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sample = 0u32;
+    // A node of a cluster begins as one that does not serve.
+    let mut served = false;
     loop {
         ticks.tick().await;
         let now = clock::now();
         node.telemetry.sample(now.0);
+        served = tell_cluster_state(node, served);
         sample = sample.wrapping_add(1);
         if sample.is_multiple_of(SAMPLES_PER_CLIENT_CHECK) {
             let timeout = node.config.settings().timeout;
@@ -63,4 +66,15 @@ pub(crate) async fn watch(node: &Node) {
             node.clients.kill_over_limit();
         }
     }
+}
+
+/// Logs a change of CLUSTER INFO's `cluster_state`, in Redis's words, for which scripts wait. Returns whether it is ok.
+fn tell_cluster_state(node: &Node, was_ok: bool) -> bool {
+    let Some(cluster) = &node.cluster else { return false };
+    let view = cluster.view();
+    let is_ok = view.standing.is_ok(cluster.contact(&view));
+    if is_ok != was_ok {
+        tracing::info!("Cluster state changed: {}", if is_ok { "ok" } else { "fail" });
+    }
+    is_ok
 }
