@@ -66,6 +66,7 @@ pub enum DataCommand {
     // Keys.
     Copy,
     Del,
+    Dump,
     Exists,
     Expire,
     ExpireAt,
@@ -81,6 +82,7 @@ pub enum DataCommand {
     Persist,
     Rename,
     RenameNx,
+    Restore,
     Touch,
     Ttl,
     Type,

@@ -112,7 +112,8 @@ pub fn run(
 fn run_suite(source: &Path, unit: &str, cluster: bool, port: u16) -> Result<(String, bool), Trouble> {
     let mut command = Command::new("./runtest");
     command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--tags", "-slow", "--verbose"]);
-    command.args(["--single", unit, "--clients", "1"]);
+    // A case that raises an error ends alone, instead of ending its unit.
+    command.args(["--single", unit, "--clients", "1", "--durable"]);
     if cluster {
         command.arg("--cluster-mode");
     }

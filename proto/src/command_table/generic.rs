@@ -34,6 +34,15 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
         .syntax("key [key ...]")
         .about("Deletes keys."),
+    data("dump", DataCommand::Dump, 2)
+        .flags(&[READONLY])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, READS)])
+        .since("2.6.0")
+        .cost("O(1) to find the key, and O(N*M) to write it, N elements of M bytes")
+        .tips(&["nondeterministic_output"])
+        .syntax("key")
+        .about("Returns a key's value as bytes that RESTORE reads."),
     data("exists", DataCommand::Exists, -2)
         .flags(&[READONLY, FAST])
         .acl(Acl::KEYSPACE)
@@ -144,6 +153,14 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(1)")
         .syntax("key newkey")
         .about("Renames a key, but only if the new name is absent."),
+    data("restore", DataCommand::Restore, -4)
+        .flags(&[WRITE, DENYOOM])
+        .acl(Acl::DANGEROUS.union(Acl::KEYSPACE))
+        .keys(&[key(1, OVERWRITES)])
+        .since("2.6.0")
+        .cost("O(1) to make the key, and O(N*M) to read it, N elements of M bytes; O(N*M*log(N)) for sorted sets")
+        .syntax("key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]")
+        .about("Creates a key from what DUMP returned."),
     keyspace("scan", KeyspaceCommand::Scan, -2)
         .flags(&[READONLY])
         .acl(Acl::KEYSPACE)

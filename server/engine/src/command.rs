@@ -17,6 +17,7 @@ mod keyspace;
 mod list;
 mod long_double;
 mod object;
+mod payload;
 mod places;
 mod random;
 mod scan;
@@ -79,6 +80,8 @@ pub(crate) fn run(
         C::Del | C::Unlink => key::del(cx, slots, args, reply),
         C::Exists => key::exists(cx, slots, args, reply),
         C::Touch => key::touch(cx, slots, args, reply),
+        C::Dump => payload::dump(cx, slots, args, reply),
+        C::Restore => payload::restore(cx, slots, args, reply),
         C::Expire => deadline::expire(cx, slots, args, reply),
         C::ExpireAt => deadline::expireat(cx, slots, args, reply),
         C::ExpireTime => deadline::expiretime(cx, slots, args, reply),

@@ -13,6 +13,7 @@ pub mod effect;
 mod engine;
 mod expiry;
 pub mod notice;
+mod rdb;
 mod standstill;
 mod store;
 mod touched;

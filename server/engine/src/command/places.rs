@@ -109,6 +109,8 @@ fn keys(command: DataCommand) -> Keys {
         | C::Get
         | C::GetBit
         | C::SetBit
+        | C::Dump
+        | C::Restore
         | C::GetDel
         | C::GetEx
         | C::GetRange

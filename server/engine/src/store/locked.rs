@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::effect::Effect;
 use crate::engine::{Engine, KeyHash};
 use crate::notice::Classes;
+use crate::rdb::Value;
 use crate::tuning::Tuned;
 use crate::value::{Collection, Kind, Limits};
 
@@ -444,6 +445,21 @@ impl<'a> LockedSlots<'a> {
         if let Some(copy) = self.entry(cx, from).map(|entry| entry.copied(to)) {
             self.put(cx, db, to, copy);
         }
+    }
+
+    /// Stores a value from outside, over whatever is there.
+    pub(crate) fn restore(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &[u8],
+        value: Value,
+        deadline: Option<Timestamp>,
+    ) {
+        let entry = match value {
+            Value::String(value) => Entry::string(key, &value, deadline),
+            Value::Object(object) => Entry::object(key, object, deadline),
+        };
+        self.put(cx, self.db, key, entry);
     }
 
     fn put(&mut self, cx: &mut Context<'_>, db: usize, key: &[u8], entry: Entry) {

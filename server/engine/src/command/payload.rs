@@ -1,0 +1,166 @@
+//! DUMP and RESTORE: a value out of the store as bytes, and back.
+//!
+//! The format is [`crate::rdb`]'s. What RESTORE is given comes from anywhere; it is read whole before anything changes.
+//!
+//! Source: Redis documentation of DUMP and RESTORE.
+
+use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::resp::{Args, ReplyWriter};
+
+use super::{CommandError, Handled, args};
+use crate::context::Context;
+use crate::notice::Classes;
+use crate::rdb::{self, BadPayload, Version};
+use crate::store::entry::Entry;
+use crate::store::locked::LockedSlots;
+
+const BUSY: CommandError = CommandError::Other("BUSYKEY Target key name already exists.");
+const BAD_TTL: CommandError = CommandError::Other("ERR Invalid TTL value, must be >= 0");
+const BAD_IDLETIME: CommandError = CommandError::Other("ERR Invalid IDLETIME value, must be >= 0");
+const BAD_FREQ: CommandError = CommandError::Other("ERR Invalid FREQ value, must be >= 0 and <= 255");
+const BAD_FOOTER: CommandError = CommandError::Other("ERR DUMP payload version or checksum are wrong");
+const BAD_FORMAT: CommandError = CommandError::Other("ERR Bad data format");
+
+pub(super) fn dump(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    match slots.read_entry(cx, args.at(1)).map(Entry::value) {
+        Some(value) => reply.bulk(&rdb::dump(value, Version::Current)),
+        None => reply.null(),
+    }
+    Ok(())
+}
+
+/// What RESTORE was told beside the value.
+#[derive(Default)]
+struct Options {
+    replace: bool,
+    absolute: bool,
+}
+
+impl Options {
+    fn parse(args: Args<'_>) -> Result<Self, CommandError> {
+        let mut options = Self::default();
+        let mut words = args.skip(4).iter();
+        let (mut idle, mut frequency) = (false, false);
+        while let Some(word) = words.next() {
+            if args::is(word, "REPLACE") {
+                options.replace = true;
+            } else if args::is(word, "ABSTTL") {
+                options.absolute = true;
+            } else if args::is(word, "IDLETIME") && !frequency {
+                // How long it was unused is not carried over: the key was just written.
+                let seconds = args::integer(words.next().ok_or(CommandError::Syntax)?)?;
+                idle = true;
+                if seconds < 0 {
+                    return Err(BAD_IDLETIME);
+                }
+            } else if args::is(word, "FREQ") && !idle {
+                let count = args::integer(words.next().ok_or(CommandError::Syntax)?)?;
+                frequency = true;
+                if !(0..=255).contains(&count) {
+                    return Err(BAD_FREQ);
+                }
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(options)
+    }
+}
+
+pub(super) fn restore(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let (key, options) = (args.at(1), Options::parse(args)?);
+    if !options.replace && slots.entry(cx, key).is_some() {
+        return Err(BUSY);
+    }
+    let ttl = u64::try_from(args::integer(args.at(2))?).map_err(|_| BAD_TTL)?;
+    let value = rdb::restore(args.at(3), &slots.limits()).map_err(|bad| match bad {
+        BadPayload::Footer => BAD_FOOTER,
+        BadPayload::Format => BAD_FORMAT,
+    })?;
+    let deadline = match ttl {
+        0 => None,
+        at if options.absolute => Some(Timestamp(at)),
+        left => Some(Timestamp(cx.now.0.saturating_add(left))),
+    };
+    if deadline.is_some_and(|deadline| deadline <= cx.now) {
+        // It has expired on the way: only what it would have replaced goes.
+        if slots.delete(cx, key) {
+            slots.notify(cx, Classes::GENERIC, "del", key);
+        }
+    } else {
+        slots.restore(cx, key, value, deadline);
+        slots.notify(cx, Classes::GENERIC, "restore", key);
+    }
+    reply.ok();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Bench;
+
+    /// The payload in a reply of DUMP.
+    fn dumped(bench: &mut Bench, key: &str) -> Vec<u8> {
+        let reply = bench.run_raw(&["DUMP", key]);
+        let start = reply.iter().position(|&byte| byte == b'\n').expect("a length") + 1;
+        reply[start..reply.len() - 2].to_vec()
+    }
+
+    #[test]
+    fn a_key_of_every_type_comes_back() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("SET s text", "+OK"),
+            ("RPUSH l a 2 c", ":3"),
+            ("SADD i 1 2 3", ":3"),
+            ("HSET h f v", ":1"),
+            ("ZADD z 1.5 a 2 b", ":2"),
+        ]);
+        for (key, read, reply) in [
+            ("s", "GET s", "text"),
+            ("l", "LRANGE l 0 -1", "[a 2 c]"),
+            ("i", "SISMEMBER i 2", ":1"),
+            ("h", "HGET h f", "v"),
+            ("z", "ZSCORE z a", "1.5"),
+        ] {
+            let payload = dumped(&mut bench, key);
+            bench.check(&format!("DEL {key}"), ":1");
+            let words: [&[u8]; 4] = [b"RESTORE", key.as_bytes(), b"5000", &payload];
+            assert_eq!(bench.run_words(&words), "+OK");
+            bench.check(read, reply);
+            bench.check(&format!("PTTL {key}"), ":5000");
+            assert_eq!(bench.run_words(&words), "-BUSYKEY Target key name already exists.");
+            let past: [&[u8]; 6] = [b"RESTORE", key.as_bytes(), b"1", &payload, b"REPLACE", b"absttl"];
+            assert_eq!(bench.run_words(&past), "+OK");
+            bench.check(&format!("EXISTS {key}"), ":0");
+        }
+        bench.check("DUMP none", "nil");
+    }
+
+    #[test]
+    fn bad_arguments_change_nothing() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("RESTORE a 0 short", "-ERR DUMP payload version or checksum are wrong"),
+            ("RESTORE a 0 0123456789012345", "-ERR DUMP payload version or checksum are wrong"),
+            ("RESTORE a -1 x", "-ERR Invalid TTL value, must be >= 0"),
+            ("RESTORE a x x", "-ERR value is not an integer or out of range"),
+            ("RESTORE a 0 x IDLETIME -1", "-ERR Invalid IDLETIME value, must be >= 0"),
+            ("RESTORE a 0 x FREQ 256", "-ERR Invalid FREQ value, must be >= 0 and <= 255"),
+            ("RESTORE a 0 x IDLETIME 1 FREQ 1", "-ERR syntax error"),
+            ("RESTORE a 0 x NOSUCH", "-ERR syntax error"),
+            ("EXISTS a", ":0"),
+        ]);
+        assert!(bench.effects().is_empty());
+    }
+}

@@ -1,0 +1,174 @@
+//! From the bytes of a payload to a value of ours.
+//!
+//! A collection is built by its own insertions and so gets the form that our limits give it, whatever form it was
+//! written in. A field or member that comes twice, a score that is not a number and a collection without elements are
+//! no value: Redis never writes them.
+
+use super::read::{Malformed, Read, Reader, parse_score};
+use super::{Value, kind, packed};
+use crate::effect::End;
+use crate::value::{Collection, Hash, IntegerText, Item, Limits, List, Set, SortedSet};
+
+/// The value that a type byte and what follows it stand for.
+pub(super) fn value(bytes: &[u8], limits: &Limits) -> Read<Value> {
+    let mut reader = Reader::new(bytes);
+    let value = match reader.byte()? {
+        kind::STRING => Value::String(reader.string()?.into_owned()),
+        kind::LIST => plain(&mut reader, Elements::<List>::new(limits))?,
+        kind::LIST_ZIPLIST => blob(&mut reader, Elements::<List>::new(limits), packed::ziplist)?,
+        kind::LIST_QUICKLIST => quicklist(&mut reader, limits, false)?,
+        kind::LIST_QUICKLIST_2 => quicklist(&mut reader, limits, true)?,
+        kind::SET => plain(&mut reader, Elements::<Set>::new(limits))?,
+        kind::SET_INTSET => {
+            let blob = reader.string()?;
+            let mut set = Elements::<Set>::new(limits);
+            packed::intset(&blob, &mut |item| set.add(item))?;
+            set.finish()?
+        }
+        kind::SET_LISTPACK => blob(&mut reader, Elements::<Set>::new(limits), packed::listpack)?,
+        kind::HASH => hash(&mut reader, limits)?,
+        kind::HASH_ZIPMAP => blob(&mut reader, Elements::<Hash>::new(limits), packed::zipmap)?,
+        kind::HASH_ZIPLIST => blob(&mut reader, Elements::<Hash>::new(limits), packed::ziplist)?,
+        kind::HASH_LISTPACK => blob(&mut reader, Elements::<Hash>::new(limits), packed::listpack)?,
+        kind::ZSET => sorted_set(&mut reader, limits, Reader::score)?,
+        kind::ZSET_TEXT => sorted_set(&mut reader, limits, Reader::score_text)?,
+        kind::ZSET_ZIPLIST => blob(&mut reader, Elements::<SortedSet>::new(limits), packed::ziplist)?,
+        kind::ZSET_LISTPACK => blob(&mut reader, Elements::<SortedSet>::new(limits), packed::listpack)?,
+        _ => return Err(Malformed),
+    };
+    if reader.is_at_end() { Ok(value) } else { Err(Malformed) }
+}
+
+/// A collection that takes what a packed form holds, one element after the other.
+trait Gather: Collection {
+    /// Takes one whole entry.
+    fn take(&mut self, first: &[u8], second: &[u8], limits: &Limits) -> Read<()>;
+    /// Whether an entry is two elements.
+    const PAIRS: bool;
+}
+
+impl Gather for List {
+    const PAIRS: bool = false;
+
+    fn take(&mut self, element: &[u8], _: &[u8], limits: &Limits) -> Read<()> {
+        self.push(End::Right, element, limits);
+        Ok(())
+    }
+}
+
+impl Gather for Set {
+    const PAIRS: bool = false;
+
+    fn take(&mut self, member: &[u8], _: &[u8], limits: &Limits) -> Read<()> {
+        if self.insert(member, limits) { Ok(()) } else { Err(Malformed) }
+    }
+}
+
+impl Gather for Hash {
+    const PAIRS: bool = true;
+
+    fn take(&mut self, field: &[u8], value: &[u8], limits: &Limits) -> Read<()> {
+        if self.set(field, value, limits) { Ok(()) } else { Err(Malformed) }
+    }
+}
+
+impl Gather for SortedSet {
+    const PAIRS: bool = true;
+
+    fn take(&mut self, member: &[u8], score: &[u8], limits: &Limits) -> Read<()> {
+        let score = parse_score(score)?;
+        if self.upsert(member, limits, |_| Some(score)).old.is_none() { Ok(()) } else { Err(Malformed) }
+    }
+}
+
+/// A collection on the way, and the first half of an entry whose second has not come.
+struct Elements<'l, C> {
+    collection: C,
+    half: Option<Vec<u8>>,
+    limits: &'l Limits,
+}
+
+impl<'l, C: Gather> Elements<'l, C> {
+    fn new(limits: &'l Limits) -> Self {
+        Self { collection: C::default(), half: None, limits }
+    }
+
+    fn add(&mut self, item: Item<'_>) -> Read<()> {
+        self.add_bytes(item.bytes(&mut IntegerText::new()))
+    }
+
+    fn add_bytes(&mut self, bytes: &[u8]) -> Read<()> {
+        match self.half.take() {
+            None if C::PAIRS => self.half = Some(bytes.to_vec()),
+            None => self.collection.take(bytes, b"", self.limits)?,
+            Some(first) => self.collection.take(&first, bytes, self.limits)?,
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Read<Value> {
+        let object = self.collection.into_object();
+        if self.half.is_some() || object.is_empty() { Err(Malformed) } else { Ok(Value::Object(object)) }
+    }
+}
+
+/// A count and so many strings.
+fn plain<C: Gather>(reader: &mut Reader<'_>, mut elements: Elements<'_, C>) -> Read<Value> {
+    for _ in 0..reader.count()? {
+        elements.add_bytes(&reader.string()?)?;
+    }
+    elements.finish()
+}
+
+/// A count and so many fields with their values.
+fn hash(reader: &mut Reader<'_>, limits: &Limits) -> Read<Value> {
+    let mut elements = Elements::<Hash>::new(limits);
+    for _ in 0..reader.count()? {
+        elements.add_bytes(&reader.string()?)?;
+        elements.add_bytes(&reader.string()?)?;
+    }
+    elements.finish()
+}
+
+fn sorted_set<'a>(
+    reader: &mut Reader<'a>,
+    limits: &Limits,
+    score: impl Fn(&mut Reader<'a>) -> Read<f64>,
+) -> Read<Value> {
+    let mut set = SortedSet::new();
+    for _ in 0..reader.count()? {
+        let member = reader.string()?;
+        let score = score(reader)?;
+        if set.upsert(&member, limits, |_| Some(score)).old.is_some() {
+            return Err(Malformed);
+        }
+    }
+    Ok(Value::Object(set.into_object()))
+}
+
+/// One packed blob.
+fn blob<C: Gather>(
+    reader: &mut Reader<'_>,
+    mut elements: Elements<'_, C>,
+    form: fn(&[u8], packed::Visit<'_>) -> Read<()>,
+) -> Read<Value> {
+    let blob = reader.string()?;
+    form(&blob, &mut |item| elements.add(item))?;
+    elements.finish()
+}
+
+/// A count and so many nodes: ziplists, or since Redis 7 listpacks and single elements, as each node says first.
+fn quicklist(reader: &mut Reader<'_>, limits: &Limits, says_form: bool) -> Read<Value> {
+    let mut elements = Elements::<List>::new(limits);
+    for _ in 0..reader.count()? {
+        let form = if says_form { reader.length()? } else { 0 };
+        let node = reader.string()?;
+        match form {
+            0 => packed::ziplist(&node, &mut |item| elements.add(item))?,
+            1 => elements.add_bytes(&node)?,
+            2 => packed::listpack(&node, &mut |item| elements.add(item))?,
+            _ => return Err(Malformed),
+        }
+    }
+    elements.finish()
+}
