@@ -155,7 +155,9 @@ impl Reader<'_> {
                 Kind::Key { spec_index: 0 }
             }
             ("newkey" | "destination", _, _) if !self.spec.keys.is_empty() => Kind::Key { spec_index: 1 },
-            ("increment", "incrbyfloat", _) | ("seconds", "sleep", _) | ("score", _, _) => Kind::Double,
+            ("increment", "incrbyfloat" | "hincrbyfloat", _) | ("seconds", "sleep", _) | ("score", _, _) => {
+                Kind::Double
+            }
             // Bounds of ZRANGE may be scores or names.
             ("start" | "stop", _, Group::SortedSet) => Kind::String,
             ("unix-time-seconds" | "unix-time-milliseconds", _, _) => Kind::UnixTime,
@@ -163,8 +165,8 @@ impl Reader<'_> {
             (
                 "client-id" | "cluster-bus-port" | "config-epoch" | "count" | "cursor" | "decrement"
                 | "destination-db" | "end" | "end-slot" | "increment" | "index" | "milliseconds"
-                | "min-match-len" | "offset" | "port" | "protover" | "seconds" | "slot" | "start"
-                | "start-slot" | "stop" | "version",
+                | "min-match-len" | "numfields" | "offset" | "port" | "protover" | "seconds" | "slot"
+                | "start" | "start-slot" | "stop" | "version",
                 _,
                 _,
             ) => Kind::Integer,

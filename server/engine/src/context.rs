@@ -79,6 +79,8 @@ pub struct Stats {
     pub keyspace_misses: u64,
     /// Keys removed because their deadline had passed.
     pub expired_keys: u64,
+    /// Fields of hashes removed because their deadline had passed.
+    pub expired_fields: u64,
 }
 
 /// A small generator (SplitMix64): for sampling, never for secrets.

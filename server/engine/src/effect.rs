@@ -3,7 +3,8 @@
 //! An effect is deterministic: deadlines are absolute, floats and random choices are already results, and an effect
 //! says what became of the data, not which command asked for it. Applying a slot's effects in their order to a copy of
 //! the slot yields the slot. A collection whose last element an effect removes is gone without a further effect; a key
-//! whose deadline has passed is gone when its `Delete` says so, never by a clock on the copy.
+//! whose deadline has passed is gone when its `Delete` says so, and a field of a hash when its `HashDelete` does, never
+//! by a clock on the copy.
 //!
 //! Effects are emitted under the lock of their slot, in the order of the changes. They borrow the arguments of the
 //! command; a sink that keeps them copies them.
@@ -56,7 +57,7 @@ pub enum Effect<'a> {
         /// When it expires, if it does.
         deadline: Option<Timestamp>,
     },
-    /// A field of a hash now has this value.
+    /// A field of a hash now has this value; it keeps its deadline.
     HashSet {
         /// The hash's key.
         key: &'a [u8],
@@ -64,6 +65,15 @@ pub enum Effect<'a> {
         field: &'a [u8],
         /// Its value.
         value: &'a [u8],
+    },
+    /// A field of a hash has this deadline, and is as it was otherwise.
+    HashDeadline {
+        /// The hash's key.
+        key: &'a [u8],
+        /// The field, which is there.
+        field: &'a [u8],
+        /// When it expires, if it does.
+        deadline: Option<Timestamp>,
     },
     /// A field left a hash.
     HashDelete {
@@ -134,6 +144,7 @@ impl<'a> Effect<'a> {
             | Self::Delete { key }
             | Self::Deadline { key, .. }
             | Self::HashSet { key, .. }
+            | Self::HashDeadline { key, .. }
             | Self::HashDelete { key, .. }
             | Self::ListPush { key, .. }
             | Self::ListPop { key, .. }

@@ -9,6 +9,9 @@
 //! their number is bounded: once a second a wheel is compared with its slots, and if most of its hints are stale it is
 //! filled anew from the keys that are there.
 //!
+//! A hash of which fields have deadlines says itself when somebody is to come ([`Hash::call`]), and whoever has come asks
+//! it again: it has one hint that counts, however many of its fields expire.
+//!
 //! Locks are taken in the order slot, then wheel.
 
 pub(crate) mod wheel;
@@ -20,8 +23,10 @@ use smallvec::SmallVec;
 
 use crate::context::Context;
 use crate::engine::KeyHash;
+use crate::store::entry::ValueRef;
 use crate::store::slot::{Gate, Place, SlotCell};
 use crate::store::table::Table;
+use crate::value::Hash;
 use wheel::{GROUP_BITS, Hint, PLACE_BITS, Wheel};
 
 const GROUPS: usize = SLOT_COUNT as usize >> GROUP_BITS;
@@ -108,7 +113,11 @@ impl Wheels {
         let Some(slot) = number.and_then(Slot::new) else { return };
         let mut data = slots[within].lock();
         match data.gate {
-            Gate::Open => data.expire_near(cx, hasher, Place { db, slot }, hint.place, PLACE_BITS),
+            Gate::Open => {
+                for (hash, call) in data.expire_near(cx, hasher, Place { db, slot }, hint.place, PLACE_BITS) {
+                    self.push(cx.now, slot, hash, call);
+                }
+            }
             // Its keys are not ours to remove now; perhaps they are again later.
             Gate::Shut => {
                 let later = Timestamp(cx.now.0.saturating_add(RETRY_AFTER));
@@ -126,8 +135,8 @@ impl Wheels {
         }
         group.compared = cx.now;
         drop(group);
-        let expiring: usize = slots.iter().map(|cell| cell.lock().expiring()).sum();
-        if hints <= 2 * expiring + COMPARE_FROM / 2 {
+        let timed: usize = slots.iter().map(|cell| cell.lock().timed()).sum();
+        if hints <= 2 * timed + COMPARE_FROM / 2 {
             return;
         }
         // A deadline set from here on pushes its hint onto the empty wheel; one set before is found in its slot.
@@ -136,12 +145,16 @@ impl Wheels {
         }
         for (within, cell) in (0..=u8::MAX).zip(slots) {
             let data = cell.lock();
-            if data.expiring() == 0 {
+            if data.timed() == 0 {
                 continue;
             }
             let mut group = self.groups[number].lock();
             for entry in data.iter() {
-                if let Some(deadline) = entry.deadline() {
+                let call = match entry.value() {
+                    ValueRef::Object(object) => object.expiring().and_then(Hash::called),
+                    ValueRef::String(_) => None,
+                };
+                for deadline in entry.deadline().into_iter().chain(call) {
                     let place = Table::leading(hasher.of(entry.key()), PLACE_BITS) as u32;
                     group.push(cx.now, Hint { slot: within, place }, deadline);
                 }
@@ -214,6 +227,72 @@ mod tests {
         bench.expire(100);
         bench.check("EXISTS b c", ":2");
         bench.check("DBSIZE", ":2");
+    }
+
+    #[test]
+    fn fields_are_removed_within_a_tick_and_the_hash_with_the_last() {
+        let mut bench = Bench::new();
+        bench.check("HSET h a 1 b 2 c 3 d 4", ":4");
+        bench.check("HPEXPIRE h 100 FIELDS 1 a", "[:1]");
+        bench.check("HPEXPIRE h 50 FIELDS 1 b", "[:1]");
+        bench.check("HPEXPIRE h 300000 FIELDS 2 c d", "[:1 :1]");
+        bench.effects();
+        let start = bench.now;
+        for (after, effects) in [
+            (49, vec![]),
+            (66, vec!["hdel h b"]),
+            (99, vec![]),
+            (116, vec!["hdel h a"]),
+            (299_999, vec![]),
+            (300_016, vec!["hdel h c", "hdel h d"]),
+        ] {
+            bench.now = start + after;
+            bench.expire(100);
+            assert_eq!(bench.effects(), effects, "{after}");
+        }
+        bench.check("DBSIZE", ":0");
+        assert_eq!(bench.stats.expired_fields, 4);
+        assert_eq!((hints(&bench), bench.stats.expired_keys), (0, 0));
+    }
+
+    #[test]
+    fn a_hash_has_one_hint_that_counts() {
+        let mut bench = Bench::new();
+        bench.check("HSET h a 1 b 2", ":2");
+        for n in 0..1_000 {
+            bench.check(&format!("HPEXPIRE h {} FIELDS 1 a", 5_000 + n), "[:1]");
+        }
+        assert_eq!(hints(&bench), 1);
+        bench.now += 5_016;
+        bench.expire(100);
+        assert_eq!(hints(&bench), 1);
+        bench.check("HPTTL h FIELDS 2 a b", "[:983 :-1]");
+        bench.check("COPY h copy", ":1");
+        bench.check("RENAME h {h}moved", "+OK");
+        bench.now += 1_000;
+        bench.expire(100);
+        let mut effects = bench.effects().split_off(1_002);
+        effects[3..].sort();
+        assert_eq!(
+            effects,
+            ["put copy hash", "delete h", "put {h}moved hash", "hdel copy a", "hdel {h}moved a"]
+        );
+        assert_eq!(hints(&bench), 0);
+        // Hints that were forgotten are given anew by the hashes themselves.
+        for n in 0..COMPARE_FROM {
+            bench.check(&format!("HSET {{g}}{n} f v"), ":1");
+            for _ in 0..4 {
+                bench.check(&format!("HPEXPIRE {{g}}{n} 500 FIELDS 1 f"), "[:1]");
+                bench.check(&format!("HPERSIST {{g}}{n} FIELDS 1 f"), "[:1]");
+            }
+        }
+        bench.check("HPEXPIRE {g}7 60000 FIELDS 1 f", "[:1]");
+        bench.now += COMPARE_EVERY;
+        bench.expire(0);
+        assert_eq!(hints(&bench), 1);
+        bench.now += 60_000;
+        bench.expire(10);
+        bench.check("EXISTS {g}7", ":0");
     }
 
     #[test]

@@ -46,6 +46,9 @@ fn text_of(effect: Effect<'_>) -> String {
         Effect::Delete { key } => format!("delete {}", s(key)),
         Effect::Deadline { key, deadline } => format!("deadline {}{}", s(key), at(deadline)),
         Effect::HashSet { key, field, value } => format!("hset {} {} {}", s(key), s(field), s(value)),
+        Effect::HashDeadline { key, field, deadline } => {
+            format!("hdeadline {} {}{}", s(key), s(field), at(deadline))
+        }
         Effect::HashDelete { key, field } => format!("hdel {} {}", s(key), s(field)),
         Effect::ListPush { key, end, element } => format!("push {} {end:?} {}", s(key), s(element)),
         Effect::ListPop { key, end, count } => format!("pop {} {end:?} {count}", s(key)),

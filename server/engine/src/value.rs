@@ -123,6 +123,18 @@ impl Object {
         }
     }
 
+    /// The hash, if it is one of which fields have deadlines.
+    #[inline]
+    pub(crate) fn expiring_mut(&mut self) -> Option<&mut Hash> {
+        if let Self::Hash(hash) = self { Some(hash).filter(|hash| hash.has_deadlines()) } else { None }
+    }
+
+    /// The same, to look at.
+    #[inline]
+    pub(crate) fn expiring(&self) -> Option<&Hash> {
+        if let Self::Hash(hash) = self { Some(hash).filter(|hash| hash.has_deadlines()) } else { None }
+    }
+
     /// Whether it has none, and so must not stay in the store.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -131,6 +143,9 @@ impl Object {
 
 /// One of the collections: how a handler names the type it expects at a key.
 pub trait Collection: Default {
+    /// Whether elements of it may have deadlines of their own.
+    const EXPIRES: bool = false;
+
     /// The collection inside an object, if it is of this type.
     fn of(object: &Object) -> Option<&Self>;
     /// The same, to change it.
@@ -140,8 +155,10 @@ pub trait Collection: Default {
 }
 
 macro_rules! collection {
-    ($type:ident) => {
+    ($type:ident $(, $expires:literal)?) => {
         impl Collection for $type {
+            $(const EXPIRES: bool = $expires;)?
+
             fn of(object: &Object) -> Option<&Self> {
                 if let Object::$type(value) = object { Some(value) } else { None }
             }
@@ -157,7 +174,7 @@ macro_rules! collection {
     };
 }
 
-collection!(Hash);
+collection!(Hash, true);
 collection!(List);
 collection!(Set);
 collection!(SortedSet);

@@ -15,15 +15,15 @@ use crate::store::entry::Entry;
 use crate::store::locked::LockedSlots;
 
 /// How a command of the EXPIRE family reads its number.
-struct Form {
-    name: &'static str,
-    seconds: bool,
-    absolute: bool,
+pub(super) struct Form {
+    pub(super) name: &'static str,
+    pub(super) seconds: bool,
+    pub(super) absolute: bool,
 }
 
 /// What must hold of the old deadline for the new one to be set.
 #[derive(Default)]
-struct Conditions {
+pub(super) struct Conditions {
     none_yet: bool,
     some_already: bool,
     later: bool,
@@ -31,20 +31,27 @@ struct Conditions {
 }
 
 impl Conditions {
+    /// Adds the condition of that word, if it is one.
+    pub(super) fn add(&mut self, word: &[u8]) -> bool {
+        let condition = if is(word, "NX") {
+            &mut self.none_yet
+        } else if is(word, "XX") {
+            &mut self.some_already
+        } else if is(word, "GT") {
+            &mut self.later
+        } else if is(word, "LT") {
+            &mut self.earlier
+        } else {
+            return false;
+        };
+        *condition = true;
+        true
+    }
+
     fn parse(args: Args<'_>) -> Result<Self, CommandError> {
         let mut conditions = Self::default();
-        for word in args.iter() {
-            if is(word, "NX") {
-                conditions.none_yet = true;
-            } else if is(word, "XX") {
-                conditions.some_already = true;
-            } else if is(word, "GT") {
-                conditions.later = true;
-            } else if is(word, "LT") {
-                conditions.earlier = true;
-            } else {
-                return Err(CommandError::UnsupportedOption(String::from_utf8_lossy(word).into_owned()));
-            }
+        if let Some(word) = args.iter().find(|word| !conditions.add(word)) {
+            return Err(CommandError::UnsupportedOption(String::from_utf8_lossy(word).into_owned()));
         }
         if conditions.none_yet && (conditions.some_already || conditions.later || conditions.earlier) {
             return Err(CommandError::Other(
@@ -57,8 +64,8 @@ impl Conditions {
         Ok(conditions)
     }
 
-    /// Whether they hold; a key without a deadline counts as one that never expires.
-    fn hold(&self, old: Option<Timestamp>, new: i64) -> bool {
+    /// Whether they hold; what has no deadline counts as never expiring.
+    pub(super) fn hold(&self, old: Option<Timestamp>, new: i64) -> bool {
         let old = old.map(signed);
         !(self.none_yet && old.is_some()
             || self.some_already && old.is_none()
@@ -67,7 +74,7 @@ impl Conditions {
     }
 }
 
-fn signed(time: Timestamp) -> i64 {
+pub(super) fn signed(time: Timestamp) -> i64 {
     i64::try_from(time.0).unwrap_or(i64::MAX)
 }
 

@@ -1,9 +1,11 @@
-//! Commands on hashes: fields one by one. The whole of a hash is in [`whole`], numbers in fields are in [`number`].
+//! Commands on hashes: fields one by one. The whole of a hash is in [`whole`], numbers in fields are in [`number`], their
+//! deadlines in [`expiry`].
 //!
 //! How fields are kept is the value's business (`value/hash.rs`); here arguments become changes and replies. Pairs are checked
 //! to be pairs before the first is set, so a wrong request changes nothing. A hash whose last field goes is removed by the
 //! store.
 
+mod expiry;
 mod number;
 mod whole;
 
@@ -17,6 +19,9 @@ use crate::notice::Classes;
 use crate::store::locked::LockedSlots;
 use crate::value::{Hash, IntegerText, Item};
 
+pub(super) use expiry::{
+    hexpire, hexpireat, hexpiretime, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, httl,
+};
 pub(super) use number::{hincrby, hincrbyfloat};
 pub(super) use whole::{hgetall, hkeys, hrandfield, hscan, hvals};
 
@@ -62,6 +67,7 @@ fn set_fields(
             let (field, value) = (pairs.at(index), pairs.at(index + 1));
             added += usize::from(hash.set(field, value, emitter.limits()));
             emitter.emit(Effect::HashSet { key, field, value });
+            expiry::persist(hash, emitter, key, field);
         }
         emitter.notify(Classes::HASH, "hset");
         added

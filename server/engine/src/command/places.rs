@@ -149,6 +149,15 @@ fn keys(command: DataCommand) -> Keys {
         | C::HSetNx
         | C::HStrLen
         | C::HVals
+        | C::HExpire
+        | C::HExpireAt
+        | C::HExpireTime
+        | C::HPExpire
+        | C::HPExpireAt
+        | C::HPExpireTime
+        | C::HPTtl
+        | C::HPersist
+        | C::HTtl
         | C::HScan
         | C::HSet
         | C::LLen

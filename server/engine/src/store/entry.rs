@@ -71,6 +71,8 @@ const DEADLINE: u8 = 1 << 2;
 const LONG_KEY: u8 = 1 << 3;
 /// A string that was changed in a part, which Redis keeps in another encoding from then on.
 const EDITED: u8 = 1 << 4;
+/// A hash of which fields have deadlines.
+const FIELD_DEADLINES: u8 = 1 << 5;
 
 /// Where everything is in an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +174,7 @@ impl Entry {
         let (body_form, value_len) = match &body {
             Body::Inline(value) => (INLINE, value.len()),
             Body::Outline(_) => (OUTLINE, 0),
+            Body::Object(object) if object.expiring().is_some() => (OBJECT | FIELD_DEADLINES, 0),
             Body::Object(_) => (OBJECT, 0),
         };
         let short_key_len = u16::try_from(key.len());
@@ -370,6 +373,20 @@ impl Entry {
     pub(crate) fn set_stamp(&mut self, Stamp(stamp): Stamp) {
         let header = Header { stamp_low: stamp as u8, stamp_high: (stamp >> 8) as u16, ..self.header() };
         self.write_header(header);
+    }
+
+    /// Whether it is a hash of which fields had deadlines when it was last noted.
+    #[inline]
+    pub(crate) fn has_field_deadlines(&self) -> bool {
+        self.header().form & FIELD_DEADLINES != 0
+    }
+
+    /// Notes whether it is a hash of which fields have deadlines.
+    pub(crate) fn note_field_deadlines(&mut self) {
+        let has_some = matches!(self.value(), ValueRef::Object(object) if object.expiring().is_some());
+        let header = self.header();
+        let form = header.form & !FIELD_DEADLINES;
+        self.write_header(Header { form: if has_some { form | FIELD_DEADLINES } else { form }, ..header });
     }
 
     /// Whether the string was changed in a part since it was set.

@@ -21,7 +21,7 @@ use crate::engine::{Engine, KeyHash};
 use crate::notice::Classes;
 use crate::rdb::Value;
 use crate::tuning::Tuned;
-use crate::value::{Collection, Kind, Limits};
+use crate::value::{Collection, Hash, Kind, Limits};
 
 pub(crate) type Guard<'a> = MutexGuard<'a, SlotData>;
 
@@ -329,13 +329,19 @@ impl<'a> LockedSlots<'a> {
         change: impl FnOnce(&mut C, &Emitter<'_, '_>) -> R,
     ) -> Result<Option<R>, CommandError> {
         let (hashed, limits) = (self.hashed(key), self.hash.tuned.limits());
+        let engine = self.engine;
         let (place, slot) = self.at(self.db, key);
         let Some(entry) = slot.live(cx, hashed, place) else { return Ok(None) };
+        let had_deadlines = C::EXPIRES && entry.has_field_deadlines();
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
         let result = change(collection, &Emitter { cx, place, key, limits: &limits });
         if object.is_empty() {
             slot.remove(hashed);
+        } else if C::EXPIRES && (had_deadlines || object.expiring().is_some()) {
+            let call = object.expiring_mut().and_then(|hash| hash.call(cx.now));
+            slot.note_field_deadlines(hashed);
+            call.into_iter().for_each(|at| engine.push_hint(cx, place, hashed.hash, at));
         }
         Ok(Some(result))
     }
@@ -358,11 +364,15 @@ impl<'a> LockedSlots<'a> {
             }
             return Ok(result);
         };
+        let had_deadlines = C::EXPIRES && entry.has_field_deadlines();
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
         let result = change(collection, &Emitter { cx, place, key, limits: &limits });
         if object.is_empty() {
             slot.remove(hashed);
+        } else if had_deadlines {
+            // They may have gone; none has come.
+            slot.note_field_deadlines(hashed);
         }
         Ok(result)
     }
@@ -468,15 +478,13 @@ impl<'a> LockedSlots<'a> {
         slot.remove(hashed);
         let Some(entry) = slot.insert(cx, hashed, entry) else { return };
         let deadline = entry.deadline();
-        place.emit(
-            cx,
-            match entry.value() {
-                ValueRef::String(value) => Effect::Set { key, value, deadline },
-                ValueRef::Object(object) => Effect::SetObject { key, object, deadline },
-            },
-        );
-        if let Some(deadline) = deadline {
-            self.engine.push_hint(cx, place, hashed.hash, deadline);
-        }
+        let (effect, call) = match entry.value() {
+            ValueRef::String(value) => (Effect::Set { key, value, deadline }, None),
+            ValueRef::Object(object) => {
+                (Effect::SetObject { key, object, deadline }, object.expiring().and_then(Hash::called))
+            }
+        };
+        place.emit(cx, effect);
+        deadline.into_iter().chain(call).for_each(|at| self.engine.push_hint(cx, place, hashed.hash, at));
     }
 }

@@ -8,14 +8,17 @@ use parking_lot::{Mutex, MutexGuard};
 
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::slot::Slot;
+use smallvec::SmallVec;
 
 use super::attention::Attention;
-use super::entry::Entry;
+use super::entry::{Entry, ValueRef};
 use super::stamp::Stamp;
 use super::table::{self, Table};
 use crate::context::Context;
 use crate::effect::Effect;
 use crate::engine::KeyHash;
+use crate::notice::Classes;
+use crate::value::Object;
 
 /// Whether a slot is served here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,6 +67,8 @@ pub(crate) struct SlotData {
     deadlines: u64,
     /// Who attends to keys of the slot, if anybody does.
     attention: Option<Box<Attention>>,
+    /// How many entries are hashes of which fields have deadlines.
+    with_field_deadlines: u32,
 }
 
 /// Deadlines beyond this, in the year 2527, count as this in sums, so that a slot's sum does not overflow.
@@ -163,6 +168,11 @@ impl SlotData {
         self.attend_less(|_| {});
     }
 
+    /// How many entries there are about which somebody may have to come: because they expire, or a field of theirs does.
+    pub(crate) fn timed(&self) -> usize {
+        self.expiring as usize + self.with_field_deadlines as usize
+    }
+
     /// The address of the bucket a key would be in.
     #[inline]
     pub(crate) fn bucket_address(&self, hash: u64) -> Option<*const u8> {
@@ -176,7 +186,7 @@ impl SlotData {
     }
 
     /// The entry of a key, which counts as used; one whose deadline has passed is removed first, which emits its
-    /// deletion.
+    /// deletion, and so is every field of a hash.
     #[inline]
     pub(crate) fn live(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<&mut Entry> {
         let place = self.locate_live(cx, key, at)?;
@@ -197,10 +207,13 @@ impl SlotData {
     #[inline]
     fn locate_live(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<table::Place> {
         let place = self.table.locate(key.hash, key.bytes)?;
-        let deadline = self.table.get(place)?.deadline();
-        if deadline.is_some_and(|deadline| deadline <= cx.now) {
+        let entry = self.table.get(place)?;
+        if entry.deadline().is_some_and(|deadline| deadline <= cx.now) {
             self.expire(cx, key, place, at);
             return None;
+        }
+        if entry.has_field_deadlines() {
+            return self.expire_fields(cx, key, place, at).then_some(place);
         }
         Some(place)
     }
@@ -211,6 +224,52 @@ impl SlotData {
         self.touch(key.bytes);
         cx.stats.expired_keys += 1;
         at.emit(cx, Effect::Delete { key: key.bytes });
+    }
+
+    /// Removes the fields of a hash whose deadlines have passed; whether the hash is left.
+    #[cold]
+    fn expire_fields(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: Hashed<'_>,
+        place: table::Place,
+        at: Place,
+    ) -> bool {
+        let hash = self.table.get_mut(place).and_then(Entry::object_mut).and_then(Object::expiring_mut);
+        let Some(hash) = hash.filter(|hash| hash.next_deadline().is_some_and(|next| next <= cx.now)) else {
+            return true;
+        };
+        while let Some(field) = hash.pop_expired(cx.now) {
+            cx.stats.expired_fields += 1;
+            at.emit(cx, Effect::HashDelete { key: key.bytes, field: &field });
+        }
+        let is_empty = hash.is_empty();
+        self.touch(key.bytes);
+        cx.notify(at.db, Classes::HASH, "hexpired", key.bytes);
+        if is_empty {
+            self.remove_at(key.hasher, place);
+            cx.notify(at.db, Classes::GENERIC, "del", key.bytes);
+        } else {
+            self.note_field_deadlines(key);
+        }
+        !is_empty
+    }
+
+    /// Notes whether the entry of a key is a hash of which fields have deadlines, after those have changed.
+    pub(crate) fn note_field_deadlines(&mut self, key: Hashed<'_>) {
+        let Some(place) = self.table.locate(key.hash, key.bytes) else { return };
+        let Some(entry) = self.table.get_mut(place) else { return };
+        let before = entry.has_field_deadlines();
+        entry.note_field_deadlines();
+        let after = entry.has_field_deadlines();
+        self.count_field_deadlines(before, after);
+    }
+
+    #[inline]
+    fn count_field_deadlines(&mut self, before: bool, after: bool) {
+        if before != after {
+            self.with_field_deadlines = self.with_field_deadlines + u32::from(after) - u32::from(before);
+        }
     }
 
     /// Keeps the counts when an entry's deadline becomes another one.
@@ -228,7 +287,8 @@ impl SlotData {
         self.deadlines.saturating_sub(now.0.saturating_mul(u64::from(self.expiring)))
     }
 
-    /// Removes the expired ones of the entries whose hashes have these leading bits in their order.
+    /// Removes the expired ones of the entries whose hashes have these leading bits in their order, and expired fields of
+    /// the others; when to come again, and for the key of which hash.
     pub(crate) fn expire_near(
         &mut self,
         cx: &mut Context<'_>,
@@ -236,25 +296,29 @@ impl SlotData {
         at: Place,
         leading: u32,
         bits: u32,
-    ) {
-        loop {
-            let mut expired = None;
-            self.table.near(u64::from(leading), bits, |entry| {
-                if entry.deadline().is_some_and(|deadline| deadline <= cx.now) {
-                    expired = Some(entry);
-                }
-            });
-            let place = expired.and_then(|entry| self.table.locate(hasher.of(entry.key()), entry.key()));
-            let Some(entry) = place.and_then(|place| self.remove_at(hasher, place)) else { return };
-            self.touch(entry.key());
-            cx.stats.expired_keys += 1;
-            at.emit(cx, Effect::Delete { key: entry.key() });
+    ) -> SmallVec<[(u64, Timestamp); 1]> {
+        let mut near: SmallVec<[Box<[u8]>; 1]> = SmallVec::new();
+        self.table.near(u64::from(leading), bits, |entry| {
+            let is_due = |deadline: Timestamp| deadline <= cx.now;
+            let has_call =
+                || matches!(entry.value(), ValueRef::Object(object) if object.expiring().is_some());
+            if entry.deadline().is_some_and(is_due) || entry.has_field_deadlines() && has_call() {
+                near.push(entry.key().into());
+            }
+        });
+        let mut calls = SmallVec::new();
+        for key in near {
+            let key = Hashed { bytes: &key, hash: hasher.of(&key), hasher };
+            let hash = self.unused(cx, key, at).and_then(Entry::object_mut).and_then(Object::expiring_mut);
+            calls.extend(hash.and_then(|hash| hash.call(cx.now)).map(|call| (key.hash, call)));
         }
+        calls
     }
 
     fn remove_at(&mut self, hasher: &KeyHash, place: table::Place) -> Option<Entry> {
         let entry = self.table.remove(hasher, place)?;
         self.count_deadline(entry.deadline(), None);
+        self.count_field_deadlines(entry.has_field_deadlines(), false);
         Some(entry)
     }
 
@@ -276,7 +340,7 @@ impl SlotData {
             self.insert(cx, key, Entry::string(key.bytes, value, deadline));
             return deadline;
         };
-        let before = entry.deadline();
+        let (before, had_fields) = (entry.deadline(), entry.has_field_deadlines());
         let after = match deadline {
             NewDeadline::Clear => None,
             NewDeadline::Keep => before,
@@ -284,6 +348,7 @@ impl SlotData {
         };
         entry.set_string(value, after);
         self.count_deadline(before, after);
+        self.count_field_deadlines(had_fields, false);
         after
     }
 
@@ -294,6 +359,7 @@ impl SlotData {
             Some(_) => Stamp::first(cx.now),
         });
         self.count_deadline(None, entry.deadline());
+        self.count_field_deadlines(false, entry.has_field_deadlines());
         let place = self.table.insert(key.hasher, key.hash, entry);
         self.table.get(place)
     }
@@ -341,7 +407,7 @@ impl SlotData {
 
     /// Removes everything.
     pub(crate) fn clear(&mut self) -> Table {
-        (self.expiring, self.deadlines) = (0, 0);
+        (self.expiring, self.deadlines, self.with_field_deadlines) = (0, 0, 0);
         std::mem::take(&mut self.table)
     }
 }

@@ -1,7 +1,13 @@
 //! A hash: fields to values.
 //!
 //! Small hashes are one allocation, field after value after field ([`Packed`]); beyond [`Limits`] they become a
-//! [`Table`] and stay one. Redis calls the two `listpack` and `hashtable`.
+//! [`Table`] and stay one. Redis calls the two `listpack` and `hashtable`. A hash of which fields have deadlines is a third
+//! thing around either, [`Expiring`], so that the others pay nothing for it.
+
+mod expiring;
+
+use expiring::Expiring;
+use nuthatch_proto::ids::Timestamp;
 
 use super::item::{IntegerText, Item};
 use super::limits::Limits;
@@ -17,6 +23,8 @@ pub struct Hash(Form);
 enum Form {
     Compact(Packed),
     Table(Box<Table>),
+    /// Around one of the other two.
+    Expiring(Box<Expiring>),
 }
 
 impl Default for Hash {
@@ -37,6 +45,7 @@ impl Hash {
         match &self.0 {
             Form::Compact(packed) => packed.len() / 2,
             Form::Table(table) => table.len(),
+            Form::Expiring(expiring) => expiring.fields.len(),
         }
     }
 
@@ -50,6 +59,7 @@ impl Hash {
         match &self.0 {
             Form::Compact(_) => "listpack",
             Form::Table(_) => "hashtable",
+            Form::Expiring(expiring) => expiring.encoding(),
         }
     }
 
@@ -58,6 +68,7 @@ impl Hash {
         match &self.0 {
             Form::Compact(packed) => packed.memory_bytes(),
             Form::Table(table) => size_of::<Table>() + table.memory_bytes(),
+            Form::Expiring(expiring) => size_of::<Expiring>() + expiring.memory_bytes(),
         }
     }
 
@@ -66,6 +77,7 @@ impl Hash {
         match &self.0 {
             Form::Compact(_) => 1,
             Form::Table(table) => table.free_effort(),
+            Form::Expiring(expiring) => 1 + expiring.free_effort(),
         }
     }
 
@@ -78,6 +90,7 @@ impl Hash {
                 Some(packed.read(packed.read(at).1).0)
             }
             Form::Table(table) => table.get(field).map(Item::Bytes),
+            Form::Expiring(expiring) => expiring.fields.get(field),
         }
     }
 
@@ -89,16 +102,19 @@ impl Hash {
     /// Makes ready for so many fields, the longest of their names and values so long: beyond the limits the table is
     /// built at once. Redis judges a command's arguments so, before it looks whether the fields are there.
     pub fn prepare(&mut self, fields: usize, longest: usize, limits: &Limits) {
-        if fields > limits.hash_entries || longest > limits.hash_value {
+        if let Form::Expiring(expiring) = &mut self.0 {
+            expiring.fields.prepare(fields, longest, limits);
+        } else if fields > limits.hash_entries || longest > limits.hash_value {
             self.become_table(fields, limits);
         }
     }
 
-    /// Gives a field a value; whether the field is new.
+    /// Gives a field a value, which keeps the deadline that the field may have; whether the field is new.
     #[inline]
     pub fn set(&mut self, field: &[u8], value: &[u8], limits: &Limits) -> bool {
         match &mut self.0 {
             Form::Table(table) => return table.set(field, value),
+            Form::Expiring(expiring) => return expiring.fields.set(field, value, limits),
             Form::Compact(packed) => {
                 if field.len() <= limits.hash_value && value.len() <= limits.hash_value {
                     let name = Item::new(field);
@@ -122,6 +138,7 @@ impl Hash {
     pub fn remove(&mut self, field: &[u8]) -> bool {
         match &mut self.0 {
             Form::Table(table) => table.remove(field),
+            Form::Expiring(expiring) => expiring.remove(field),
             Form::Compact(packed) => match packed.find(Item::new(field), 2) {
                 Some(at) => {
                     packed.remove(at, 2);
@@ -134,9 +151,10 @@ impl Hash {
 
     /// The fields with their values: in the order of insertion while compact, else in none.
     pub fn iter(&self) -> impl Iterator<Item = (Item<'_>, Item<'_>)> + Clone {
-        let (packed, table) = match &self.0 {
+        let (packed, table) = match &self.plain().0 {
             Form::Compact(packed) => (Some(packed.pairs()), None),
             Form::Table(table) => (None, Some(table.records())),
+            Form::Expiring(_) => (None, None),
         };
         let big = table.into_iter().flatten().map(|r| (Item::Bytes(r.key), Item::Bytes(r.value)));
         packed.into_iter().flatten().chain(big)
@@ -153,12 +171,13 @@ impl Hash {
             Form::Table(table) => {
                 table.scan(cursor, |record| visit(Item::Bytes(record.key), Item::Bytes(record.value)))
             }
+            Form::Expiring(expiring) => expiring.fields.scan(cursor, visit),
         }
     }
 
     /// Whether a field is found and drawn in the same time however many there are.
     pub fn has_index(&self) -> bool {
-        matches!(self.0, Form::Table(_))
+        matches!(self.plain().0, Form::Table(_))
     }
 
     /// A field that the dice choose, each with the same chance, and its value.
@@ -172,7 +191,78 @@ impl Hash {
                 let record = table.random(rng)?;
                 Some((Item::Bytes(record.key), Item::Bytes(record.value)))
             }
+            Form::Expiring(expiring) => expiring.fields.random(rng),
         }
+    }
+
+    /// The hash without the deadlines of its fields.
+    fn plain(&self) -> &Self {
+        match &self.0 {
+            Form::Compact(_) | Form::Table(_) => self,
+            Form::Expiring(expiring) => &expiring.fields,
+        }
+    }
+
+    fn expiring(&self) -> Option<&Expiring> {
+        if let Form::Expiring(expiring) = &self.0 { Some(expiring) } else { None }
+    }
+
+    #[inline]
+    fn expiring_mut(&mut self) -> Option<&mut Expiring> {
+        if let Form::Expiring(expiring) = &mut self.0 { Some(expiring) } else { None }
+    }
+
+    /// The deadline of a field, if it has one.
+    pub fn deadline(&self, field: &[u8]) -> Option<Timestamp> {
+        self.expiring()?.deadline(field)
+    }
+
+    /// Gives a field a deadline, below 2^53 milliseconds; whether the field is there.
+    pub fn set_deadline(&mut self, field: &[u8], deadline: Timestamp, limits: &Limits) -> bool {
+        if !self.contains(field) {
+            return false;
+        }
+        if !matches!(self.0, Form::Expiring(_)) {
+            let fields = std::mem::take(self);
+            self.0 = Form::Expiring(Box::new(Expiring::new(fields)));
+        }
+        if let Some(expiring) = self.expiring_mut() {
+            expiring.set_deadline(field, deadline, limits);
+        }
+        true
+    }
+
+    /// Takes a field's deadline away; whether it had one.
+    #[inline]
+    pub fn clear_deadline(&mut self, field: &[u8]) -> bool {
+        self.expiring_mut().is_some_and(|expiring| expiring.clear_deadline(field))
+    }
+
+    /// Whether any field has a deadline.
+    pub fn has_deadlines(&self) -> bool {
+        self.expiring().is_some_and(Expiring::has_deadlines)
+    }
+
+    /// The earliest deadline of a field.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.expiring()?.next_deadline()
+    }
+
+    /// Takes away a field whose deadline has come, the earliest first; its name.
+    pub fn pop_expired(&mut self, now: Timestamp) -> Option<Vec<u8>> {
+        self.expiring_mut()?.pop_expired(now)
+    }
+
+    /// The time at which somebody is to call [`Self::pop_expired`], unless this was answered before and still lies ahead:
+    /// one who comes at every time that this answers, and asks again, comes in time for every field.
+    #[inline]
+    pub fn call(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.expiring_mut()?.call(now)
+    }
+
+    /// The time that [`Self::call`] answered last, for one who forgot.
+    pub fn called(&self) -> Option<Timestamp> {
+        self.expiring()?.called()
     }
 
     fn become_table(&mut self, additional: usize, limits: &Limits) -> &mut Table {
@@ -186,7 +276,7 @@ impl Hash {
         }
         match &mut self.0 {
             Form::Table(table) => table,
-            Form::Compact(_) => unreachable!("it has just become a table"),
+            Form::Compact(_) | Form::Expiring(_) => unreachable!("it has just become a table"),
         }
     }
 }
@@ -235,6 +325,66 @@ mod tests {
             }
             prop_assert_eq!(contents(&hash), model);
         }
+    }
+
+    proptest! {
+        /// Whoever comes when called, and only then, finds every field expired in time and none too early.
+        #[test]
+        fn fields_expire_in_time(
+            operations in prop::collection::vec((0_u8..8, 0_u8..20, 1_u64..60), 0..300)
+        ) {
+            let mut hash = Hash::new();
+            let mut model: BTreeMap<Vec<u8>, Option<u64>> = BTreeMap::new();
+            let (mut now, mut calls) = (1_000, Vec::new());
+            for (kind, field, amount) in operations {
+                let field = format!("f{field}").into_bytes();
+                match kind {
+                    0..2 => {
+                        hash.set(&field, b"v", &LIMITS);
+                        hash.clear_deadline(&field);
+                        model.insert(field.clone(), None);
+                    }
+                    2..4 => {
+                        let there = hash.set_deadline(&field, Timestamp(now + amount), &LIMITS);
+                        prop_assert_eq!(there, model.contains_key(&field));
+                        model.entry(field.clone()).and_modify(|deadline| *deadline = Some(now + amount));
+                    }
+                    4 => prop_assert_eq!(hash.remove(&field), model.remove(&field).is_some()),
+                    5 => {
+                        let had_one = model.get_mut(&field).and_then(Option::take).is_some();
+                        prop_assert_eq!(hash.clear_deadline(&field), had_one);
+                    }
+                    _ => {
+                        now += amount;
+                        if calls.iter().any(|&call| call <= now) {
+                            calls.retain(|&call| call > now);
+                            while hash.pop_expired(Timestamp(now)).is_some() {}
+                            calls.extend(hash.call(Timestamp(now)).map(|call| call.0));
+                        }
+                        model.retain(|_, deadline| deadline.is_none_or(|deadline| deadline > now));
+                    }
+                }
+                calls.extend(hash.call(Timestamp(now)).map(|call| call.0));
+                prop_assert_eq!(hash.len(), model.len());
+                prop_assert_eq!(hash.deadline(&field), model.get(&field).copied().flatten().map(Timestamp));
+                prop_assert_eq!(hash.next_deadline().map(|next| next.0), model.values().flatten().min().copied());
+                prop_assert!(hash.next_deadline().is_none() || calls.contains(&hash.called().map_or(0, |call| call.0)));
+            }
+            prop_assert_eq!(contents(&hash).into_keys().collect::<Vec<_>>(), model.into_keys().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn deadlines_cost_only_those_who_have_them() {
+        assert_eq!(size_of::<Hash>(), 32);
+        let mut hash = Hash::new();
+        hash.set(b"f", b"v", &LIMITS);
+        assert_eq!((hash.encoding(), hash.has_deadlines()), ("listpack", false));
+        assert!(hash.set_deadline(b"f", Timestamp(9), &LIMITS));
+        assert_eq!((hash.encoding(), hash.has_deadlines()), ("listpackex", true));
+        (0..9_u8).for_each(|n| assert!(hash.set(&[n], b"v", &LIMITS)));
+        assert!(hash.clear_deadline(b"f"));
+        assert_eq!((hash.encoding(), hash.has_deadlines()), ("hashtable", false));
     }
 
     #[track_caller]
