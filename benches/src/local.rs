@@ -99,7 +99,7 @@ impl Thread {
 
 /// An engine without data.
 pub fn engine() -> Engine {
-    Engine::new(EngineOptions { databases: 1, hash_seed: 0x005e_ed0f_be9c })
+    Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 0x005e_ed0f_be9c })
 }
 
 #[cfg(test)]

@@ -71,6 +71,7 @@ pub enum DataCommand {
     Expire,
     ExpireAt,
     ExpireTime,
+    Move,
     ObjectEncoding,
     ObjectFreq,
     ObjectIdleTime,
@@ -186,6 +187,7 @@ pub enum KeyspaceCommand {
     Keys,
     RandomKey,
     Scan,
+    SwapDb,
 }
 
 /// Commands on the connection, the server or the cluster: run by the node.
@@ -230,6 +232,7 @@ pub enum NodeCommand {
     ObjectHelp,
     Shutdown,
     Time,
+    Wait,
     // Cluster.
     Asking,
     ClusterAddSlots,

@@ -3,8 +3,8 @@
 //! KEYS, SCAN and RANDOMKEY take no key and belong to the whole database; the rest names its keys.
 
 use super::row::{
-    CREATES, DENYOOM, EXAMINES, FAST, LOADING, OVERWRITES, READONLY, READS, REMOVES, STALE, TAKES, UPDATES,
-    WRITE, key, keys_from, row,
+    CREATES, DENYOOM, EXAMINES, FAST, LOADING, NOSCRIPT, OVERWRITES, READONLY, READS, READS_AND_UPDATES,
+    REMOVES, STALE, TAKES, UPDATES, WRITE, key, keys_from, row,
 };
 use super::{Acl, CommandSpec, DataCommand, Group, Handler, KeySpec, KeyspaceCommand, NodeCommand};
 
@@ -84,6 +84,14 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
         .syntax("pattern")
         .about("Returns all keys that match a glob pattern."),
+    data("move", DataCommand::Move, 3)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::KEYSPACE)
+        .keys(&[key(1, READS_AND_UPDATES)])
+        .since("1.0.0")
+        .cost("O(1)")
+        .syntax("key db")
+        .about("Moves a key to another database."),
     row("object", Handler::Container, -2, Group::Generic)
         .since("2.2.3")
         .cost("Depends on the subcommand.")
@@ -204,6 +212,14 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
         .syntax("key [key ...]")
         .about("Deletes keys and frees their memory later."),
+    row("wait", Handler::Node(NodeCommand::Wait), 3, Group::Generic)
+        .flags(&[NOSCRIPT])
+        .acl(Acl::CONNECTION)
+        .since("3.0.0")
+        .cost("O(1)")
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+        .syntax("numreplicas timeout")
+        .about("Waits until so many replicas have what the connection wrote, or for so many milliseconds."),
 ];
 
 const OBJECT_TIPS: &[&str] = &["nondeterministic_output"];

@@ -81,6 +81,13 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(1)")
         .syntax("[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]")
         .about("Stops the server."),
+    keyspace("swapdb", KeyspaceCommand::SwapDb, 3)
+        .flags(&[WRITE, FAST])
+        .acl(Acl::DANGEROUS.union(Acl::KEYSPACE))
+        .since("4.0.0")
+        .cost("O(1), and the number of clients that watch or wait for keys of the two")
+        .syntax("index1 index2")
+        .about("Exchanges two databases, for all clients at once."),
     node("time", NodeCommand::Time, 1)
         .flags(&[LOADING, STALE, FAST])
         .since("2.6.0")

@@ -163,10 +163,10 @@ impl Reader<'_> {
             ("unix-time-seconds" | "unix-time-milliseconds", _, _) => Kind::UnixTime,
             ("pattern", _, _) => Kind::Pattern,
             (
-                "client-id" | "cluster-bus-port" | "config-epoch" | "count" | "cursor" | "decrement"
-                | "destination-db" | "end" | "end-slot" | "increment" | "index" | "milliseconds"
-                | "min-match-len" | "numfields" | "offset" | "port" | "protover" | "seconds" | "slot"
-                | "start" | "start-slot" | "stop" | "version",
+                "client-id" | "cluster-bus-port" | "config-epoch" | "count" | "cursor" | "db" | "decrement"
+                | "destination-db" | "end" | "end-slot" | "increment" | "index" | "index1" | "index2"
+                | "milliseconds" | "min-match-len" | "numfields" | "numreplicas" | "offset" | "port"
+                | "protover" | "seconds" | "slot" | "start" | "start-slot" | "stop" | "timeout" | "version",
                 _,
                 _,
             ) => Kind::Integer,

@@ -89,6 +89,7 @@ pub(crate) fn run(
         C::ObjectFreq => object::freq(cx, slots, args, reply),
         C::ObjectIdleTime => object::idletime(cx, slots, args, reply),
         C::ObjectRefCount => object::refcount(cx, slots, args, reply),
+        C::Move => key::move_to(cx, slots, args, reply),
         C::PExpire => deadline::pexpire(cx, slots, args, reply),
         C::PExpireAt => deadline::pexpireat(cx, slots, args, reply),
         C::PExpireTime => deadline::pexpiretime(cx, slots, args, reply),
@@ -201,5 +202,6 @@ pub(crate) fn run_keyspace(
         C::Keys => keyspace::keys(engine, cx, db, args, reply),
         C::RandomKey => keyspace::randomkey(engine, cx, db, reply),
         C::Scan => keyspace::scan(engine, cx, db, args, reply),
+        C::SwapDb => keyspace::swapdb(engine, cx, args, reply),
     }
 }

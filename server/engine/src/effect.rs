@@ -130,6 +130,11 @@ pub enum Effect<'a> {
         /// The member.
         member: &'a [u8],
     },
+    /// The slot's keys and those of the same slot in another database were exchanged.
+    SwapSlot {
+        /// The other database.
+        with: usize,
+    },
     /// All keys of the slot are gone.
     FlushSlot,
 }
@@ -152,7 +157,7 @@ impl<'a> Effect<'a> {
             | Self::SetRemove { key, .. }
             | Self::SortedSetAdd { key, .. }
             | Self::SortedSetRemove { key, .. } => Some(key),
-            Self::FlushSlot => None,
+            Self::SwapSlot { .. } | Self::FlushSlot => None,
         }
     }
 }

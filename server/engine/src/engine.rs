@@ -4,6 +4,8 @@
 //! (database, slot), so that no two commands wait for each other in a circle. A shut gate refuses the command before
 //! anything is written: the caller routes it again.
 
+mod swap;
+
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
@@ -11,6 +13,7 @@ use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use nuthatch_proto::slot::Slot;
+use parking_lot::RwLock;
 
 use crate::command;
 use crate::context::Context;
@@ -27,6 +30,8 @@ use crate::tuning::{Tuned, Tuning};
 pub struct EngineOptions {
     /// How many databases there are.
     pub databases: usize,
+    /// Whether its slots are a part of a cluster's: commands may not reach beyond the slots of their keys then.
+    pub in_cluster: bool,
     /// Secret of the process: keys are hashed with it, so that nobody outside can choose keys that collide.
     pub hash_seed: u64,
 }
@@ -53,6 +58,9 @@ pub struct DatabaseStats {
 /// The data of a node.
 pub struct Engine {
     databases: Databases,
+    in_cluster: bool,
+    /// Read while keys expire, written while databases are exchanged; taken before any slot's lock.
+    swapping: RwLock<()>,
     hash: KeyHash,
     turns: Turns,
 }
@@ -84,6 +92,8 @@ impl Engine {
             databases: Databases::new(options.databases),
             hash: KeyHash::new(options.hash_seed),
             turns: Turns::default(),
+            in_cluster: options.in_cluster,
+            swapping: RwLock::default(),
         }
     }
 
@@ -240,6 +250,10 @@ impl Engine {
         self.databases.set_gate(slot, gate);
     }
 
+    pub(crate) fn in_cluster(&self) -> bool {
+        self.in_cluster
+    }
+
     /// How many databases there are.
     pub fn databases(&self) -> usize {
         self.databases.len()
@@ -293,6 +307,7 @@ impl Engine {
     /// are followed. Answers how many were; if that reaches `budget`, more may be due. To be called every few tens of
     /// milliseconds; [`Stats::expired_keys`](crate::Stats) counts the keys that were removed.
     pub fn expire_due(&self, cx: &mut Context<'_>, budget: usize) -> usize {
+        let _no_swap = self.swapping.read();
         let mut handled = 0;
         for db in 0..self.databases.len() {
             let Some(database) = self.databases.existing(db) else { continue };
@@ -426,7 +441,7 @@ mod tests {
 
     #[test]
     fn commands_on_many_slots_neither_deadlock_nor_mix() {
-        let engine = Engine::new(EngineOptions { databases: 1, hash_seed: 5 });
+        let engine = Engine::new(EngineOptions { databases: 1, in_cluster: false, hash_seed: 5 });
         let keys: Vec<String> = (0..8).map(|n| format!("key:{n}")).collect();
         let rounds = &|seed: u64| {
             let mut rng = Rng::new(seed);

@@ -70,6 +70,13 @@ impl Wheels {
         self.groups[group].lock().push(now, hint, deadline);
     }
 
+    /// Exchanges the hints with those of another database. Slots may be locked, but no other wheels.
+    pub(crate) fn swap(&self, other: &Self) {
+        for (own, other) in self.groups.iter().zip(&other.groups) {
+            std::mem::swap(&mut *own.lock(), &mut *other.lock());
+        }
+    }
+
     /// Removes what is due, handling at most about `budget` hints; how many it handled.
     pub(crate) fn expire_due(
         &self,

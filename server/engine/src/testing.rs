@@ -56,6 +56,7 @@ fn text_of(effect: Effect<'_>) -> String {
         Effect::SetRemove { key, member } => format!("srem {} {}", s(key), s(member)),
         Effect::SortedSetAdd { key, member, score } => format!("zadd {} {score} {}", s(key), s(member)),
         Effect::SortedSetRemove { key, member } => format!("zrem {} {}", s(key), s(member)),
+        Effect::SwapSlot { with } => format!("swap {with}"),
         Effect::FlushSlot => "flush".to_owned(),
     }
 }
@@ -63,7 +64,7 @@ fn text_of(effect: Effect<'_>) -> String {
 impl Bench {
     pub(crate) fn new() -> Self {
         Self {
-            engine: Engine::new(EngineOptions { databases: 16, hash_seed: 1 }),
+            engine: Engine::new(EngineOptions { databases: 16, in_cluster: false, hash_seed: 1 }),
             now: 1_000_000,
             db: 0,
             stats: Stats::default(),

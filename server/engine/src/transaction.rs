@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn threads_see_transactions_whole_or_not_at_all() {
         const ROUNDS: usize = 400;
-        let engine = &Engine::new(EngineOptions { databases: 1, hash_seed: 5 });
+        let engine = &Engine::new(EngineOptions { databases: 1, in_cluster: false, hash_seed: 5 });
         let run = |seed: u64, work: &dyn Fn(&mut Context<'_>)| {
             let (mut stats, mut rng) = (Stats::default(), Rng::new(seed));
             let mut cx = Context::new(Timestamp(1), &NoEffects, &mut stats, &mut rng);

@@ -10,12 +10,14 @@ mod connection;
 mod info;
 mod kill;
 mod server;
+mod wait;
 
 use cluster::{Change, Query};
 use nuthatch_proto::command_table::{NodeCommand, lookup, reply as table};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
+use crate::clock;
 use crate::dispatch::Deferred;
 use crate::net::session::Session;
 use crate::node::Node;
@@ -34,6 +36,8 @@ pub(crate) const NO_CLUSTER: &str = "ERR This instance has cluster support disab
 pub(crate) enum Deferral {
     /// DEBUG SLEEP.
     DebugSleep,
+    /// WAIT.
+    Wait,
     /// A change of the cluster.
     Cluster(Change),
 }
@@ -113,6 +117,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::Lolwut => server::lolwut(args, reply),
         C::Shutdown => return server::shutdown(call, reply),
         C::Time => server::time(reply),
+        C::Wait => return wait::begin(&call, reply),
         C::DebugSleep => return server::may_debug(&call, Deferral::DebugSleep, reply),
 
         C::ClusterCountFailureReports => return read(Query::CountFailureReports, &call, reply),
@@ -156,6 +161,7 @@ pub(crate) async fn wait(
     let args = deferred.args.as_args();
     match deferred.command {
         Deferral::DebugSleep => server::debug_sleep(args, &mut reply).await,
+        Deferral::Wait => wait::wait(args, clock::now(), &mut reply).await,
         Deferral::Cluster(change) => match &node.cluster {
             Some(handle) => {
                 let call = cluster::Call { handle, engine: &node.engine, args };

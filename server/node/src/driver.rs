@@ -400,7 +400,7 @@ mod tests {
                 join,
                 node_timeout: Duration::from_secs(15),
                 require_full_coverage: true,
-                engine: Arc::new(Engine::new(EngineOptions { databases: 1, hash_seed: 1 })),
+                engine: Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 })),
             };
             self.control = Some(start(options).expect("a free directory and port"));
         }

@@ -146,7 +146,11 @@ impl Prepared {
         }
         let listeners = listen(&settings, "port", settings.port)?;
         limits::raise_descriptors(settings.maxclients);
-        let options = EngineOptions { databases: settings.databases, hash_seed: clock::seed()? };
+        let options = EngineOptions {
+            databases: settings.databases,
+            in_cluster: settings.cluster.enabled,
+            hash_seed: clock::seed()?,
+        };
         let engine = Arc::new(Engine::new(options));
         engine.tune(settings.tuning);
         let control = if settings.cluster.enabled {

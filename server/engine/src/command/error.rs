@@ -41,6 +41,12 @@ pub enum CommandError {
     NoSuchKey,
     #[error("ERR DB index is out of range")]
     DbIndex,
+    #[error("ERR Copying to another database is not allowed in cluster mode")]
+    CopyInCluster,
+    #[error("ERR MOVE is not allowed in cluster mode")]
+    MoveInCluster,
+    #[error("ERR SWAPDB is not allowed in cluster mode")]
+    SwapInCluster,
     #[error("ERR source and destination objects are the same")]
     SameObject,
     #[error("ERR invalid cursor")]

@@ -128,6 +128,37 @@ pub(super) fn copy_database(args: Args<'_>, databases: usize) -> Option<usize> {
     usize::try_from(db).ok().filter(|&db| db < databases)
 }
 
+/// The database that MOVE names, if it is there.
+pub(super) fn move_database(args: Args<'_>, databases: usize) -> Option<usize> {
+    let db = int(args.get(2)?).ok()?;
+    usize::try_from(db).ok().filter(|&db| db < databases)
+}
+
+pub(super) fn move_to(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    if slots.in_cluster() {
+        return Err(CommandError::MoveInCluster);
+    }
+    let key = args.at(1);
+    int(args.at(2))?;
+    let db = move_database(args, slots.databases()).ok_or(CommandError::DbIndex)?;
+    if db == slots.db() {
+        return Err(CommandError::SameObject);
+    }
+    let moves = slots.entry(cx, key).is_some() && slots.entry_in(cx, db, key).is_none();
+    if moves {
+        slots.move_key(cx, key, db, key);
+        slots.notify(cx, Classes::GENERIC, "move_from", key);
+        cx.notify(db, Classes::GENERIC, "move_to", key);
+    }
+    reply.integer(i64::from(moves));
+    Ok(())
+}
+
 pub(super) fn copy(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
@@ -137,6 +168,7 @@ pub(super) fn copy(
     let options = CopyOptions::parse(args)?;
     let db = match options.db {
         None => slots.db(),
+        Some(1..) if slots.in_cluster() => return Err(CommandError::CopyInCluster),
         Some(db) => {
             usize::try_from(db).ok().filter(|&db| db < slots.databases()).ok_or(CommandError::DbIndex)?
         }
@@ -197,6 +229,30 @@ mod tests {
         let effects = bench.effects();
         assert_eq!(effects[2..4], ["delete a", "set b 1 @1005000"]);
         assert_eq!(effects[4..], ["delete b", "set c 1 @1005000"]);
+    }
+
+    #[test]
+    fn moving_to_another_database() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("MOVE a 1", ":0"),
+            ("SET a 1 PX 5000", "+OK"),
+            ("MOVE a 0", "-ERR source and destination objects are the same"),
+            ("MOVE a 99", "-ERR DB index is out of range"),
+            ("MOVE a -1", "-ERR DB index is out of range"),
+            ("MOVE a x", "-ERR value is not an integer or out of range"),
+            (
+                "MOVE a 4294967296",
+                "-ERR value is out of range, value must between -2147483648 and 2147483647",
+            ),
+            ("MOVE a 1", ":1"),
+            ("EXISTS a", ":0"),
+            ("SET a 2", "+OK"),
+            ("MOVE a 1", ":0"),
+        ]);
+        assert_eq!(bench.effects()[1..3], ["delete a", "set a 1 @1005000"]);
+        bench.db = 1;
+        bench.check_all(&[("GET a", "1"), ("PTTL a", ":5000")]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use nuthatch_proto::glob::{self, Case};
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 
-use super::args::is;
+use super::args::{is, parse_integer};
 use super::scan::{self, Page, ScanOptions, Scanned};
 use super::{CommandError, Handled};
 use crate::context::Context;
@@ -54,6 +54,26 @@ fn flush_mode(args: Args<'_>) -> Handled {
         _ => false,
     };
     if known { Ok(()) } else { Err(CommandError::Syntax) }
+}
+
+/// Exchanges two databases.
+pub(super) fn swapdb(
+    engine: &Engine,
+    cx: &Context<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    if engine.in_cluster() {
+        return Err(CommandError::SwapInCluster);
+    }
+    let index = |text, error| parse_integer(text).and_then(|n| i32::try_from(n).ok()).ok_or(error);
+    let one = index(args.at(1), CommandError::Other("ERR invalid first DB index"))?;
+    let other = index(args.at(2), CommandError::Other("ERR invalid second DB index"))?;
+    let there = |db| usize::try_from(db).ok().filter(|&db| db < engine.databases());
+    let (one, other) = there(one).zip(there(other)).ok_or(CommandError::DbIndex)?;
+    engine.swap(cx, one, other);
+    reply.ok();
+    Ok(())
 }
 
 pub(super) fn keys(
@@ -170,6 +190,10 @@ pub(super) fn scan(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::testing::Bench;
 
@@ -219,6 +243,30 @@ mod tests {
     }
 
     #[test]
+    fn databases_are_exchanged_with_their_deadlines() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("SWAPDB 3 4", "+OK"),
+            ("SWAPDB x 1", "-ERR invalid first DB index"),
+            ("SWAPDB 1 99999999999", "-ERR invalid second DB index"),
+            ("SWAPDB 1 16", "-ERR DB index is out of range"),
+            ("SWAPDB -1 1", "-ERR DB index is out of range"),
+            ("MSET a 1 b 2", "+OK"),
+            ("PEXPIRE a 1000", ":1"),
+            ("SWAPDB 0 0", "+OK"),
+            ("SWAPDB 1 0", "+OK"),
+            ("DBSIZE", ":0"),
+        ]);
+        assert_eq!(bench.effects()[3..], ["swap 1", "swap 1"]);
+        bench.db = 1;
+        bench.check_all(&[("PTTL a", ":1000"), ("GET b", "2")]);
+        bench.now += 1200;
+        // The hint has come along.
+        bench.expire(100);
+        assert_eq!((bench.stats.expired_keys, bench.run("DBSIZE")), (1, ":1".to_owned()));
+    }
+
+    #[test]
     fn expired_keys_are_not_listed() {
         let mut bench = Bench::new();
         bench.check("SET a 1 PX 10", "+OK");
@@ -257,5 +305,68 @@ mod tests {
     fn cursors_carry_their_slot() {
         let cursor = Cursor { slot: 12_345, bucket: 77 };
         assert_eq!(Cursor::from_number(cursor.number()), cursor);
+    }
+
+    /// What happens between two calls of SCAN.
+    #[derive(Debug, Clone)]
+    enum Between {
+        Come(u16),
+        Go(u16),
+        GoAll,
+    }
+
+    fn between() -> impl Strategy<Value = Between> {
+        prop_oneof![
+            (0..3000_u16).prop_map(Between::Come),
+            (0..3000_u16).prop_map(Between::Go),
+            Just(Between::GoAll),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn what_is_there_throughout_is_returned_whatever_comes_and_goes(
+            // With a tag, all keys are in one slot, whose table grows and shrinks through all its forms.
+            tag in prop_oneof![Just("{t}"), Just("")],
+            steps in proptest::collection::vec((between(), 1..400_u16), 1..12),
+        ) {
+            let mut bench = Bench::new();
+            let (mut come, mut gone) = (0, 0);
+            let keys = |kind: &str, numbers: std::ops::Range<u32>| -> Vec<String> {
+                numbers.map(|number| format!("{tag}{kind}{number}")).collect()
+            };
+            let constant = keys("constant", 0..300);
+            constant.iter().for_each(|key| { bench.run_words(&["SET", key, ""]); });
+            let mut seen = HashSet::new();
+            let mut cursor = "0".to_owned();
+            for (between, count) in steps.iter().cycle() {
+                let reply = bench.run(&format!("SCAN {cursor} COUNT {count}"));
+                let (next, rest) = reply[1..reply.len() - 1].split_once(' ').expect("a cursor and an array");
+                seen.extend(rest[1..rest.len() - 1].split_whitespace().map(str::to_owned));
+                next.clone_into(&mut cursor);
+                if cursor == "0" {
+                    break;
+                }
+                let end = match *between {
+                    Between::Come(more) if come - gone < 10_000 => {
+                        let more = come + u32::from(more);
+                        keys("passing", come..more).iter().for_each(|key| {
+                            bench.run_words(&["SET", key, ""]);
+                        });
+                        come = more;
+                        gone
+                    }
+                    Between::Come(_) | Between::GoAll => come,
+                    Between::Go(less) => come.min(gone + u32::from(less)),
+                };
+                keys("passing", gone..end).iter().for_each(|key| { bench.run_words(&["DEL", key]); });
+                gone = end;
+            }
+            for key in &constant {
+                prop_assert!(seen.contains(key), "{key}");
+            }
+        }
     }
 }

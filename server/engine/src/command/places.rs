@@ -20,6 +20,8 @@ enum Keys {
     FirstTwo,
     /// The first two, the second perhaps in another database.
     FirstTwoAcross,
+    /// The first one, in this database and in another.
+    FirstAcross,
     /// Every argument.
     All,
     /// The first of every pair.
@@ -42,7 +44,7 @@ pub(crate) fn places(
         Keys::First => true,
         Keys::All => args.len() == 2,
         Keys::EverySecond => args.len() == 3,
-        Keys::FirstTwo | Keys::FirstTwoAcross | Keys::Counted { .. } => false,
+        Keys::FirstTwo | Keys::FirstTwoAcross | Keys::FirstAcross | Keys::Counted { .. } => false,
     };
     if alone { None } else { several(keys, args, first, databases) }
 }
@@ -54,6 +56,10 @@ fn several(keys: Keys, args: Args<'_>, first: Place, databases: usize) -> Option
             let destination = destination.then(|| args.at(1));
             let place = |key| Place { slot: Slot::of_key(key), ..first };
             destination.into_iter().chain(numbered.iter()).map(place).collect()
+        }
+        Keys::FirstAcross => {
+            let db = key::move_database(args, databases).unwrap_or(first.db);
+            SmallVec::from_slice(&[first, Place { db, ..first }])
         }
         Keys::First | Keys::FirstTwo | Keys::FirstTwoAcross | Keys::All | Keys::EverySecond => {
             listed(keys, args, first, databases)
@@ -101,6 +107,7 @@ fn keys(command: DataCommand) -> Keys {
         }
         C::ZDiffStore | C::ZInterStore | C::ZUnionStore => Keys::Counted { count: 2, destination: true },
         C::Copy => Keys::FirstTwoAcross,
+        C::Move => Keys::FirstAcross,
         // The first key is the only one, wherever it stands.
         C::ObjectEncoding | C::ObjectFreq | C::ObjectIdleTime | C::ObjectRefCount => Keys::First,
         C::Append

@@ -173,6 +173,11 @@ impl<'a> LockedSlots<'a> {
         self.hash.tuned.limits()
     }
 
+    /// Whether the slots are a part of a cluster's.
+    pub(crate) fn in_cluster(&self) -> bool {
+        self.engine.in_cluster()
+    }
+
     /// How many databases there are.
     pub(crate) fn databases(&self) -> usize {
         self.engine.databases()

@@ -405,6 +405,13 @@ impl SlotData {
         self.table.random(dice, wanted)
     }
 
+    /// Exchanges the keys with those of another slot; the gates stay.
+    pub(crate) fn swap(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.table, &mut other.table);
+        std::mem::swap(&mut self.expiring, &mut other.expiring);
+        std::mem::swap(&mut self.deadlines, &mut other.deadlines);
+    }
+
     /// Removes everything.
     pub(crate) fn clear(&mut self) -> Table {
         (self.expiring, self.deadlines, self.with_field_deadlines) = (0, 0, 0);

@@ -1,0 +1,66 @@
+//! SWAPDB: two databases exchange their keys, for all clients at once.
+//!
+//! Clients keep the number of their database, and find the other's keys under it. What is exchanged is the content of
+//! every slot, so that no command needs to ask which database a number means today. It takes the locks of all slots of
+//! both, in their order, for about a millisecond; gates stay where they are.
+//!
+//! The hints of keys with deadlines go along. One that an expiring thread has taken from its wheel and not yet followed
+//! would look into the wrong database: so the two exclude each other.
+
+use nuthatch_proto::slot::Slot;
+
+use super::Engine;
+use crate::context::Context;
+use crate::effect::Effect;
+use crate::store::slot::Place;
+
+impl Engine {
+    /// Exchanges the keys of two databases. Nobody sees a part of it: all slots of both are locked for as long.
+    pub(crate) fn swap(&self, cx: &Context<'_>, one: usize, other: usize) {
+        if one == other || (self.databases.existing(one).or(self.databases.existing(other))).is_none() {
+            return;
+        }
+        // Hints of keys that expire are not to be on their way from a wheel to a slot meanwhile.
+        let _no_expiry = self.swapping.write();
+        let (one, other) = (one.min(other), one.max(other));
+        let lock = |db| Slot::all().map(move |slot| self.databases.slot(db, slot).lock());
+        let (mut left, mut right): (Vec<_>, Vec<_>) = (lock(one).collect(), lock(other).collect());
+        for ((slot, left), right) in Slot::all().zip(&mut left).zip(&mut right) {
+            if left.len() + right.len() > 0 {
+                // A watched key changes if it is there before or after.
+                left.touch_live(&self.hash, cx.now);
+                right.touch_live(&self.hash, cx.now);
+                left.swap(right);
+                left.touch_live(&self.hash, cx.now);
+                right.touch_live(&self.hash, cx.now);
+                Place { db: one, slot }.emit(cx, Effect::SwapSlot { with: other });
+            }
+        }
+        if let (Some(left), Some(right)) = (self.databases.existing(one), self.databases.existing(other)) {
+            left.wheels.swap(&right.wheels);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Bench;
+
+    #[test]
+    fn a_watched_key_that_is_there_before_or_after_has_changed() {
+        for (key, touched) in [("before", true), ("after", true), ("both", true), ("neither", false)] {
+            let mut bench = Bench::new();
+            bench.check("MSET before 1 both 1", "+OK");
+            bench.db = 7;
+            bench.check("MSET after 1 both 1", "+OK");
+            bench.db = 0;
+            let (engine, mut cx) = bench.parts();
+            let mut watching = engine.watching(1);
+            let slot = Slot::of_key(key.as_bytes());
+            engine.watch(&mut cx, &mut watching, 0, slot, key.as_bytes()).expect("gates are open");
+            bench.check("SWAPDB 7 0", "+OK");
+            assert_eq!(watching.is_touched(), touched, "{key}");
+        }
+    }
+}
