@@ -3,10 +3,13 @@
 //! KEYS, SCAN and RANDOMKEY take no key and belong to the whole database; the rest names its keys.
 
 use super::row::{
-    CREATES, DENYOOM, EXAMINES, FAST, LOADING, NOSCRIPT, OVERWRITES, READONLY, READS, READS_AND_UPDATES,
-    REMOVES, STALE, TAKES, UPDATES, WRITE, key, keys_from, row,
+    ASKING, CREATES, DENYOOM, EXAMINES, FAST, LOADING, MOVABLEKEYS, NOSCRIPT, OVERWRITES, READONLY, READS,
+    READS_AND_UPDATES, REMOVES, STALE, TAKES, UPDATES, WRITE, key, keys_from, row,
 };
-use super::{Acl, CommandSpec, DataCommand, Group, Handler, KeySpec, KeyspaceCommand, NodeCommand};
+use super::{
+    Acl, BeginSearch, CommandSpec, DataCommand, FindKeys, Group, Handler, KeySpec, KeyspaceCommand,
+    NodeCommand,
+};
 
 const fn data(name: &'static str, command: DataCommand, arity: i8) -> CommandSpec {
     row(name, Handler::Data(command), arity, Group::Generic)
@@ -15,6 +18,13 @@ const fn data(name: &'static str, command: DataCommand, arity: i8) -> CommandSpe
 const fn keyspace(name: &'static str, command: KeyspaceCommand, arity: i8) -> CommandSpec {
     row(name, Handler::Keyspace(command), arity, Group::Generic)
 }
+
+/// The keys behind the word KEYS.
+const MIGRATED_KEYS: KeySpec = KeySpec {
+    flags: TAKES,
+    begin: BeginSearch::Keyword("KEYS", -2),
+    find: FindKeys::Range { last: -1, step: 1, limit: 0 },
+};
 
 pub(super) const ROWS: &[CommandSpec] = &[
     data("copy", DataCommand::Copy, -3)
@@ -84,6 +94,18 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
         .syntax("pattern")
         .about("Returns all keys that match a glob pattern."),
+    row("migrate", Handler::Node(NodeCommand::Migrate), -6, Group::Generic)
+        .flags(&[WRITE, MOVABLEKEYS])
+        .acl(Acl::DANGEROUS.union(Acl::KEYSPACE))
+        .keys(&[key(3, TAKES), MIGRATED_KEYS])
+        .since("2.6.0")
+        .cost("O(N), N the number of keys: DUMP and DEL here, RESTORE there")
+        .tips(&["nondeterministic_output"])
+        .syntax(
+            "host port key destination-db timeout [COPY] [REPLACE] [AUTH password] [AUTH2 username password] \
+             [KEYS key [key ...]]",
+        )
+        .about("Moves keys to another server."),
     data("move", DataCommand::Move, 3)
         .flags(&[WRITE, FAST])
         .acl(Acl::KEYSPACE)
@@ -169,6 +191,14 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(1) to make the key, and O(N*M) to read it, N elements of M bytes; O(N*M*log(N)) for sorted sets")
         .syntax("key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]")
         .about("Creates a key from what DUMP returned."),
+    data("restore-asking", DataCommand::RestoreAsking, -4)
+        .flags(&[WRITE, DENYOOM, ASKING])
+        .acl(Acl::DANGEROUS.union(Acl::KEYSPACE))
+        .keys(&[key(1, OVERWRITES)])
+        .since("3.0.0")
+        .cost("O(1) to make the key, and O(N*M) to read it, N elements of M bytes; O(N*M*log(N)) for sorted sets")
+        .syntax("key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]")
+        .about("Creates a key in a slot that is still being imported; for MIGRATE."),
     keyspace("scan", KeyspaceCommand::Scan, -2)
         .flags(&[READONLY])
         .acl(Acl::KEYSPACE)

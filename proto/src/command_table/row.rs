@@ -17,6 +17,7 @@ pub(super) const FAST: Flags = Flags::FAST;
 pub(super) const NO_AUTH: Flags = Flags::NO_AUTH;
 pub(super) const NO_MULTI: Flags = Flags::NO_MULTI;
 pub(super) const ALLOW_BUSY: Flags = Flags::ALLOW_BUSY;
+pub(super) const ASKING: Flags = Flags::ASKING;
 pub(super) const MOVABLEKEYS: Flags = Flags::MOVABLEKEYS;
 pub(super) const NO_ASYNC_LOADING: Flags = Flags::NO_ASYNC_LOADING;
 

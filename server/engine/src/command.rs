@@ -81,7 +81,7 @@ pub(crate) fn run(
         C::Exists => key::exists(cx, slots, args, reply),
         C::Touch => key::touch(cx, slots, args, reply),
         C::Dump => payload::dump(cx, slots, args, reply),
-        C::Restore => payload::restore(cx, slots, args, reply),
+        C::Restore | C::RestoreAsking => payload::restore(cx, slots, args, reply),
         C::Expire => deadline::expire(cx, slots, args, reply),
         C::ExpireAt => deadline::expireat(cx, slots, args, reply),
         C::ExpireTime => deadline::expiretime(cx, slots, args, reply),

@@ -10,12 +10,14 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use nuthatch_proto::command_table::DataCommand;
+use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 
 use crate::command;
 use crate::context::Context;
 use crate::engine::{self, Engine, Refused};
+use crate::rdb::{self, Version};
 use crate::store::locked::LockedSlots;
 use crate::store::slot::Place;
 use crate::touched::{HeldBack, TouchedKey};
@@ -107,6 +109,18 @@ impl Transaction<'_> {
         engine::answer(command, cx, &mut self.slots, args, reply);
         cx.touched.set_noting(false);
         cx.touched.append_to(&mut self.held);
+    }
+
+    /// A key's value as a payload, and its deadline; nothing if it is not there.
+    pub(crate) fn copy(
+        &mut self,
+        cx: &mut Context<'_>,
+        db: usize,
+        key: &[u8],
+        version: Version,
+    ) -> Option<(Vec<u8>, Option<Timestamp>)> {
+        let entry = self.slots.entry_in(cx, db, key)?;
+        Some((rdb::dump(entry.value(), version), entry.deadline()))
     }
 
     /// Lets others see what was done, and unlocks the slots.

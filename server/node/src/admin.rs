@@ -9,6 +9,7 @@ mod config;
 mod connection;
 mod info;
 mod kill;
+mod migrate;
 mod server;
 mod wait;
 
@@ -19,6 +20,7 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use crate::clock;
 use crate::dispatch::Deferred;
+use crate::net::io_thread::Thread;
 use crate::net::session::Session;
 use crate::node::Node;
 
@@ -38,6 +40,8 @@ pub(crate) enum Deferral {
     DebugSleep,
     /// WAIT.
     Wait,
+    /// MIGRATE.
+    Migrate,
     /// A change of the cluster.
     Cluster(Change),
 }
@@ -114,6 +118,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::Info => info::info(call, reply),
         C::FunctionFlush => server::function_flush(args, reply),
         C::FunctionList => reply.array(0),
+        C::Migrate => return Flow::Defer(Deferral::Migrate),
         C::Lolwut => server::lolwut(args, reply),
         C::Shutdown => return server::shutdown(call, reply),
         C::Time => server::time(reply),
@@ -152,15 +157,17 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
 
 /// Runs a command that was deferred.
 pub(crate) async fn wait(
-    node: &Node,
+    thread: &Thread,
     session: &mut Session,
     deferred: &Deferred,
     replies: &mut Vec<u8>,
 ) -> Flow {
+    let node = &*thread.node;
     let mut reply = ReplyWriter::new(replies, session.protocol());
     let args = deferred.args.as_args();
     match deferred.command {
         Deferral::DebugSleep => server::debug_sleep(args, &mut reply).await,
+        Deferral::Migrate => migrate::migrate(thread, session, args, &mut reply).await,
         Deferral::Wait => wait::wait(args, clock::now(), &mut reply).await,
         Deferral::Cluster(change) => match &node.cluster {
             Some(handle) => {

@@ -118,6 +118,7 @@ fn keys(command: DataCommand) -> Keys {
         | C::SetBit
         | C::Dump
         | C::Restore
+        | C::RestoreAsking
         | C::GetDel
         | C::GetEx
         | C::GetRange

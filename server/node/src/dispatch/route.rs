@@ -15,7 +15,11 @@ use crate::net::session::Session;
 /// What the command asks of its slot.
 #[inline]
 pub(crate) fn access(spec: &CommandSpec, session: &Session) -> Access {
-    Access { write: spec.flags.contains(Flags::WRITE), readonly: session.readonly, asking: session.asking }
+    Access {
+        write: spec.flags.contains(Flags::WRITE),
+        readonly: session.readonly,
+        asking: session.asking || spec.flags.contains(Flags::ASKING),
+    }
 }
 
 /// Whether the command is served here; `slot` is that of its first key.

@@ -338,7 +338,7 @@ impl<'a> Connection<'a> {
         let client = Arc::clone(&session.client);
         let mut replies = Vec::new();
         let flow = {
-            let mut wait = pin!(admin::wait(&thread.node, session, &deferred, &mut replies));
+            let mut wait = pin!(admin::wait(thread, session, &deferred, &mut replies));
             loop {
                 let waited = poll_fn(|cx| {
                     if client.is_killed() {

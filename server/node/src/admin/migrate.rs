@@ -1,0 +1,217 @@
+//! MIGRATE: keys to another server, by its RESTORE.
+//!
+//! The connection waits while the other server answers, and nobody else does: no lock is held. Each key is copied, sent
+//! and, once the other server has it, deleted here, unless it changed in between; then it is sent again, over what the
+//! first time left there. A key is never deleted here before the other server said that it has it.
+//!
+//! Source: Redis documentation of MIGRATE.
+
+use std::time::Duration;
+
+use nuthatch_engine::{Parcel, Refused};
+use nuthatch_proto::resp::{Args, ReplyWriter};
+use nuthatch_proto::slot::Slot;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{NOT_INTEGER, SYNTAX_ERROR, text};
+use crate::clock;
+use crate::net::io_thread::Thread;
+use crate::net::session::Session;
+
+/// How often a key that changes meanwhile is sent.
+const ATTEMPTS: usize = 16;
+
+/// The longest line the other server may answer with.
+const LINE_MAX: u64 = 64 * 1024;
+
+/// Why keys could not be moved; the reply's text.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Bad(&'static str),
+    #[error("IOERR error or timeout connecting to the client")]
+    Connecting,
+    #[error("IOERR error or timeout writing to target instance")]
+    Writing,
+    #[error("IOERR error or timeout reading from target instance")]
+    Reading,
+    #[error("ERR Target instance replied with error: {0}")]
+    Refused(String),
+    #[error("{0}")]
+    NotHere(String),
+    #[error("ERR key changes faster than it can be sent to the target instance")]
+    Restless,
+}
+
+/// What the command says.
+struct Order<'a> {
+    host: String,
+    port: u16,
+    db: i64,
+    limit: Duration,
+    keys: Args<'a>,
+    copy: bool,
+    replace: bool,
+    auth: Option<(Option<&'a [u8]>, &'a [u8])>,
+}
+
+impl<'a> Order<'a> {
+    fn parse(args: Args<'a>) -> Result<Self, Failure> {
+        let number = |at: usize| {
+            let number = std::str::from_utf8(args.at(at)).ok().and_then(|text| text.parse::<i64>().ok());
+            number.ok_or(Failure::Bad(NOT_INTEGER))
+        };
+        let (mut copy, mut replace, mut auth, mut keys) = (false, false, None, args.skip(3).take(1));
+        let mut at = 6;
+        while at < args.len() {
+            let is = |word: &str| args.at(at).eq_ignore_ascii_case(word.as_bytes());
+            let more = args.len() - at - 1;
+            if is("COPY") {
+                copy = true;
+            } else if is("REPLACE") {
+                replace = true;
+            } else if is("AUTH") && more >= 1 {
+                auth = Some((None, args.at(at + 1)));
+                at += 1;
+            } else if is("AUTH2") && more >= 2 {
+                auth = Some((Some(args.at(at + 1)), args.at(at + 2)));
+                at += 2;
+            } else if is("KEYS") {
+                if !args.at(3).is_empty() {
+                    return Err(Failure::Bad(
+                        "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string",
+                    ));
+                }
+                keys = args.skip(at + 1);
+                break;
+            } else {
+                return Err(Failure::Bad(SYNTAX_ERROR));
+            }
+            at += 1;
+        }
+        let milliseconds = u64::try_from(number(5)?).ok().filter(|&milliseconds| milliseconds > 0);
+        Ok(Self {
+            host: text(args.at(1)),
+            port: u16::try_from(number(2)?).map_err(|_| Failure::Connecting)?,
+            db: number(4)?,
+            limit: Duration::from_millis(milliseconds.unwrap_or(1000)),
+            keys,
+            copy,
+            replace,
+            auth,
+        })
+    }
+}
+
+/// The other server.
+struct Target {
+    stream: BufReader<TcpStream>,
+    limit: Duration,
+}
+
+impl Target {
+    async fn connect(order: &Order<'_>) -> Result<Self, Failure> {
+        let connecting = timeout(order.limit, TcpStream::connect((order.host.as_str(), order.port)));
+        let stream = connecting.await.ok().and_then(Result::ok).ok_or(Failure::Connecting)?;
+        let mut target = Self { stream: BufReader::new(stream), limit: order.limit };
+        match order.auth {
+            Some((Some(user), password)) => target.ask(&[b"AUTH", user, password]).await?,
+            Some((None, password)) => target.ask(&[b"AUTH", password]).await?,
+            None => {}
+        }
+        if order.db != 0 {
+            target.ask(&[b"SELECT", order.db.to_string().as_bytes()]).await?;
+        }
+        Ok(target)
+    }
+
+    /// Sends a command whose answer is one line, and waits for it.
+    async fn ask(&mut self, words: &[&[u8]]) -> Result<(), Failure> {
+        let mut request = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            request.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            request.extend_from_slice(word);
+            request.extend_from_slice(b"\r\n");
+        }
+        let writing = timeout(self.limit, self.stream.get_mut().write_all(&request)).await;
+        writing.ok().and_then(Result::ok).ok_or(Failure::Writing)?;
+        let mut line = Vec::new();
+        let mut limited = (&mut self.stream).take(LINE_MAX);
+        let reading = timeout(self.limit, limited.read_until(b'\n', &mut line)).await;
+        reading.ok().and_then(Result::ok).ok_or(Failure::Reading)?;
+        match line.split_first() {
+            Some((b'+', _)) => Ok(()),
+            Some((b'-', error)) => Err(Failure::Refused(text(error.trim_ascii_end()))),
+            _ => Err(Failure::Reading),
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) async fn migrate(thread: &Thread, session: &Session, args: Args<'_>, reply: &mut ReplyWriter<'_>) {
+    match run(thread, session, args).await {
+        Ok(true) => reply.ok(),
+        Ok(false) => reply.simple("NOKEY"),
+        Err(failure) => reply.error(&failure.to_string()),
+    }
+}
+
+/// Whether any of the keys was there.
+async fn run(thread: &Thread, session: &Session, args: Args<'_>) -> Result<bool, Failure> {
+    let order = Order::parse(args)?;
+    let mut target = None;
+    for key in order.keys.iter() {
+        let mut replace = order.replace;
+        let mut attempts = 0..ATTEMPTS;
+        while let Some(parcel) = pack(thread, session, key)? {
+            if attempts.next().is_none() {
+                thread.node.engine.keep(parcel);
+                return Err(Failure::Restless);
+            }
+            let sent = match target {
+                Some(ref mut target) => send(thread, target, key, &parcel, replace).await,
+                None => match Target::connect(&order).await {
+                    Ok(connected) => send(thread, target.insert(connected), key, &parcel, replace).await,
+                    Err(failure) => Err(failure),
+                },
+            };
+            if sent.is_err() || order.copy {
+                thread.node.engine.keep(parcel);
+                sent?;
+                break;
+            }
+            let mut scratch = thread.scratch.borrow_mut();
+            if thread.node.engine.deliver(&mut scratch.engine.context(thread, clock::now()), parcel) {
+                break;
+            }
+            // It changed on the way: what is there now is our own older copy.
+            replace = true;
+        }
+    }
+    Ok(target.is_some())
+}
+
+/// Copies a key, if it is there.
+fn pack(thread: &Thread, session: &Session, key: &[u8]) -> Result<Option<Parcel>, Failure> {
+    let slot = Slot::of_key(key);
+    let mut scratch = thread.scratch.borrow_mut();
+    let mut cx = scratch.engine.context(thread, clock::now());
+    let packed = thread.node.engine.pack(&mut cx, session.client.id, session.db, slot, key);
+    packed.map_err(|refused: Refused| Failure::NotHere(format!("ERR {refused}")))
+}
+
+async fn send(
+    thread: &Thread,
+    target: &mut Target,
+    key: &[u8],
+    parcel: &Parcel,
+    replace: bool,
+) -> Result<(), Failure> {
+    let left =
+        parcel.deadline.map_or(0, |deadline| deadline.0.saturating_sub(clock::now().0).max(1)).to_string();
+    let command: &[u8] = if thread.node.in_cluster() { b"RESTORE-ASKING" } else { b"RESTORE" };
+    let words = [command, key, left.as_bytes(), &parcel.payload, b"REPLACE"];
+    target.ask(if replace { &words } else { &words[..4] }).await
+}
