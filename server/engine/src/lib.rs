@@ -15,6 +15,7 @@ mod expiry;
 pub mod notice;
 mod parcel;
 mod rdb;
+mod size_class;
 mod standstill;
 mod store;
 mod touched;

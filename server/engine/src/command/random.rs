@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn different_elements_are_as_many_as_wanted_and_equally_likely() {
         let mut rng = crate::context::Rng::new(9);
-        for (fields, count) in [(10, 3), (300, 250), (300, 3), (300, 0), (7, 100)] {
+        for (fields, count) in [(10, 3), (600, 500), (600, 3), (600, 0), (7, 100)] {
             let hash = hash(fields);
             let mut times = vec![0_u32; fields];
             for _ in 0..2_000 {

@@ -23,6 +23,7 @@ use std::{mem, slice};
 use nuthatch_proto::ids::Timestamp;
 
 use super::stamp::Stamp;
+use crate::size_class::size_class;
 use crate::value::{Kind, Object};
 
 /// The longest string that is kept inside the entry's allocation.
@@ -126,13 +127,6 @@ impl Shape {
         let size = size_class(self.value_at() + self.value_len);
         Layout::from_size_align(size, 8).expect("keys and inline strings are far below isize::MAX")
     }
-}
-
-/// The allocator's size class: steps of 16 up to 128, then a quarter of the power of two below.
-#[inline]
-const fn size_class(size: usize) -> usize {
-    let step = if size <= 128 { 16 } else { 1 << ((size - 1).ilog2() - 2) };
-    (size + step - 1) & !(step - 1)
 }
 
 /// A value, borrowed.
@@ -532,9 +526,6 @@ mod tests {
         let shape = |form| Shape { form, key_len: 16, value_len: 64 };
         assert_eq!(shape(INLINE).layout().size(), 96);
         assert_eq!(shape(INLINE | DEADLINE).layout().size(), 96);
-        for (size, class) in [(1, 16), (16, 16), (17, 32), (128, 128), (129, 160), (257, 320), (4096, 4096)] {
-            assert_eq!(size_class(size), class, "{size}");
-        }
     }
 
     #[test]

@@ -405,7 +405,7 @@ mod tests {
 
     #[test]
     fn scans_and_draws_reach_every_field_in_both_forms() {
-        for fields in [5, 500] {
+        for fields in [5, 600] {
             let (mut hash, limits) = (Hash::new(), Limits::default());
             (0..fields).for_each(|n| assert!(hash.set(format!("f{n}").as_bytes(), b"1", &limits)));
             let (mut scanned, mut cursor) = (Vec::new(), 0);

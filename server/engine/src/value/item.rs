@@ -4,8 +4,9 @@
 //! counters, ids and scores are; it reads back as the same text. The first byte tells the form:
 //!
 //! ```text
-//! 00..7F  a string of so many bytes, which follow       80..EF  an integer from 0 to 111
-//! F0 F1 F2 F3 F4  an integer in 1, 2, 3, 4, 8 bytes     F8 F9   a string, its length in 2, 4 bytes first
+//! 00..3F  a string of so many bytes, which follow       F7 F8 F9  a string, its length in 1, 2, 4 bytes first
+//! 80..EF  an integer from 0 to 111                      F0 F1 F2 F3 F4  an integer in 1, 2, 3, 4, 8 bytes
+//! 40..7F  an integer from 112 to 16,495: its excess over 112 in 14 bits, of which the high six are in the tag
 //! ```
 //!
 //! All numbers are little-endian. The bytes are our own: they are trusted, and reading others panics.
@@ -14,9 +15,13 @@ use std::cmp::Ordering;
 
 use nuthatch_proto::resp::number::parse_integer;
 
-const SMALL_STRING: usize = 0x80;
+const SMALL_STRING: usize = 0x40;
+const MIDDLE_INTEGER: u8 = 0x40;
+/// The first integer that is too large for the middle form.
+const LARGE_INTEGER: i64 = SMALL_INTEGERS + (1 << 14);
 const SMALL_INTEGER: u8 = 0x80;
 const SMALL_INTEGERS: i64 = 0x70;
+const STRING_8: u8 = 0xF7;
 const STRING_16: u8 = 0xF8;
 const STRING_32: u8 = 0xF9;
 /// The integer forms: tag, and how many bytes follow.
@@ -73,9 +78,11 @@ impl<'a> Item<'a> {
     pub(super) fn packed_len(self) -> usize {
         match self {
             Self::Bytes(bytes) if bytes.len() < SMALL_STRING => 1 + bytes.len(),
+            Self::Bytes(bytes) if u8::try_from(bytes.len()).is_ok() => 2 + bytes.len(),
             Self::Bytes(bytes) if u16::try_from(bytes.len()).is_ok() => 3 + bytes.len(),
             Self::Bytes(bytes) => 5 + bytes.len(),
             Self::Integer(0..SMALL_INTEGERS) => 1,
+            Self::Integer(SMALL_INTEGERS..LARGE_INTEGER) => 2,
             Self::Integer(number) => 1 + integer_form(number).1,
         }
     }
@@ -94,11 +101,19 @@ impl<'a> Item<'a> {
     pub(super) fn unpack(packed: &'a [u8]) -> (Self, usize) {
         let tag = packed[0];
         match tag {
-            ..SMALL_INTEGER => {
+            ..MIDDLE_INTEGER => {
                 let end = 1 + tag as usize;
                 (Self::Bytes(&packed[1..end]), end)
             }
+            MIDDLE_INTEGER..SMALL_INTEGER => {
+                let excess = u16::from_be_bytes([tag - MIDDLE_INTEGER, packed[1]]);
+                (Self::Integer(SMALL_INTEGERS + i64::from(excess)), 2)
+            }
             SMALL_INTEGER..0xF0 => (Self::Integer(i64::from(tag - SMALL_INTEGER)), 1),
+            STRING_8 => {
+                let end = 2 + usize::from(packed[1]);
+                (Self::Bytes(&packed[2..end]), end)
+            }
             STRING_16 => {
                 let end = 3 + usize::from(u16::from_le_bytes([packed[1], packed[2]]));
                 (Self::Bytes(&packed[3..end]), end)
@@ -120,6 +135,9 @@ fn pack_bytes(bytes: &[u8], out: &mut [u8]) -> usize {
     let header = if bytes.len() < SMALL_STRING {
         out[0] = bytes.len() as u8;
         1
+    } else if let Ok(len) = u8::try_from(bytes.len()) {
+        out[..2].copy_from_slice(&[STRING_8, len]);
+        2
     } else if let Ok(len) = u16::try_from(bytes.len()) {
         out[0] = STRING_16;
         out[1..3].copy_from_slice(&len.to_le_bytes());
@@ -138,6 +156,11 @@ fn pack_integer(number: i64, out: &mut [u8]) -> usize {
     if let 0..SMALL_INTEGERS = number {
         out[0] = SMALL_INTEGER + number as u8;
         return 1;
+    }
+    if let SMALL_INTEGERS..LARGE_INTEGER = number {
+        let [high, low] = ((number - SMALL_INTEGERS) as u16).to_be_bytes();
+        out[..2].copy_from_slice(&[MIDDLE_INTEGER | high, low]);
+        return 2;
     }
     let (tag, width) = integer_form(number);
     out[0] = tag;
@@ -175,7 +198,7 @@ mod tests {
 
     #[test]
     fn lengths_at_the_edges_of_each_form() {
-        for len in [0, 1, 127, 128, 65_535, 65_536, 100_000] {
+        for len in [0, 1, 63, 64, 255, 256, 65_535, 65_536, 100_000] {
             check(&vec![b'x'; len]);
         }
     }
@@ -188,7 +211,9 @@ mod tests {
                 check(number.to_string().as_bytes());
             }
         }
-        check(i64::MIN.to_string().as_bytes());
+        for number in [i64::MIN, 111, 112, 16_495, 16_496] {
+            check(number.to_string().as_bytes());
+        }
     }
 
     #[test]

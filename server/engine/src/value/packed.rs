@@ -4,9 +4,11 @@
 //! are addressed by their byte offset; an offset is good until the next change. What an element means (a field, a
 //! value, a score) is the owner's affair, as are groups of two.
 //!
-//! Memory grows by an eighth, not by half: these are the collections there are millions of.
+//! Memory is what the allocator gives for the bytes there are, and grows from one of its sizes to the next: these are the
+//! collections there are millions of.
 
 use super::item::Item;
+use crate::size_class::size_class;
 
 /// A sequence of elements in one allocation.
 #[derive(Debug, Default, Clone)]
@@ -97,7 +99,7 @@ impl Packed {
         self.bytes.drain(at..end);
         self.items -= count as u32;
         if self.bytes.capacity() > 2 * self.bytes.len() + 64 {
-            self.bytes.shrink_to(self.bytes.len() + self.bytes.len() / 8);
+            self.bytes.shrink_to(size_class(self.bytes.len()));
         }
     }
 
@@ -117,8 +119,7 @@ impl Packed {
     fn reserve(&mut self, additional: usize) {
         let wanted = self.bytes.len() + additional;
         if wanted > self.bytes.capacity() {
-            let rounded = (wanted + wanted / 8).next_multiple_of(16);
-            self.bytes.reserve_exact(rounded - self.bytes.len());
+            self.bytes.reserve_exact(size_class(wanted) - self.bytes.len());
         }
     }
 }
