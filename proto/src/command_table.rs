@@ -85,6 +85,8 @@ pub enum DataCommand {
     RenameNx,
     Restore,
     RestoreAsking,
+    Sort,
+    SortRo,
     Touch,
     Ttl,
     Type,

@@ -4,7 +4,7 @@
 
 use super::row::{
     ASKING, CREATES, DENYOOM, EXAMINES, FAST, LOADING, MOVABLEKEYS, NOSCRIPT, OVERWRITES, READONLY, READS,
-    READS_AND_UPDATES, REMOVES, STALE, TAKES, UPDATES, WRITE, key, keys_from, row,
+    READS_AND_UPDATES, REMOVES, STALE, TAKES, UPDATES, WRITE, key, key_after, keys_from, row, untold,
 };
 use super::{
     Acl, BeginSearch, CommandSpec, DataCommand, FindKeys, Group, Handler, KeySpec, KeyspaceCommand,
@@ -25,6 +25,8 @@ const MIGRATED_KEYS: KeySpec = KeySpec {
     begin: BeginSearch::Keyword("KEYS", -2),
     find: FindKeys::Range { last: -1, step: 1, limit: 0 },
 };
+
+const SORTED: Acl = Acl::SET.union(Acl::SORTEDSET).union(Acl::LIST).union(Acl::DANGEROUS);
 
 pub(super) const ROWS: &[CommandSpec] = &[
     data("copy", DataCommand::Copy, -3)
@@ -207,6 +209,22 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
         .syntax("cursor [MATCH pattern] [COUNT count] [TYPE type]")
         .about("Iterates over the keys of the database with a cursor."),
+    data("sort", DataCommand::Sort, -2)
+        .flags(&[WRITE, DENYOOM, MOVABLEKEYS])
+        .acl(SORTED)
+        .keys(&[key(1, READS), untold(READS), key_after("STORE", OVERWRITES)])
+        .since("1.0.0")
+        .cost("O(N+M*log(M)), N the number of elements, M the number returned; O(N) if they are not sorted")
+        .syntax("key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]")
+        .about("Sorts the elements of a list, set or sorted set, perhaps by other keys, and returns or stores them."),
+    data("sort_ro", DataCommand::SortRo, -2)
+        .flags(&[READONLY, MOVABLEKEYS])
+        .acl(SORTED)
+        .keys(&[key(1, READS), untold(READS)])
+        .since("7.0.0")
+        .cost("O(N+M*log(M)), N the number of elements, M the number returned; O(N) if they are not sorted")
+        .syntax("key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]")
+        .about("Sorts the elements of a list, set or sorted set and returns them; SORT without STORE."),
     data("touch", DataCommand::Touch, -2)
         .flags(&[READONLY, FAST])
         .acl(Acl::KEYSPACE)

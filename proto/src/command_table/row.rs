@@ -13,12 +13,12 @@ pub(super) const NOSCRIPT: Flags = Flags::NOSCRIPT;
 pub(super) const LOADING: Flags = Flags::LOADING;
 pub(super) const STALE: Flags = Flags::STALE;
 pub(super) const SKIP_SLOWLOG: Flags = Flags::SKIP_SLOWLOG;
+pub(super) const MOVABLEKEYS: Flags = Flags::MOVABLEKEYS;
 pub(super) const FAST: Flags = Flags::FAST;
 pub(super) const NO_AUTH: Flags = Flags::NO_AUTH;
 pub(super) const NO_MULTI: Flags = Flags::NO_MULTI;
 pub(super) const ALLOW_BUSY: Flags = Flags::ALLOW_BUSY;
 pub(super) const ASKING: Flags = Flags::ASKING;
-pub(super) const MOVABLEKEYS: Flags = Flags::MOVABLEKEYS;
 pub(super) const NO_ASYNC_LOADING: Flags = Flags::NO_ASYNC_LOADING;
 
 /// Looks whether the key exists, or at what is told without its data: a type, a length, a membership.
@@ -67,6 +67,17 @@ pub(super) const fn row(name: &'static str, handler: Handler, arity: i8, group: 
 /// One key, at this argument.
 pub(super) const fn key(index: u8, flags: KeyFlags) -> KeySpec {
     range(index, 0, 1, flags)
+}
+
+/// One key, behind this word.
+pub(super) const fn key_after(word: &'static str, flags: KeyFlags) -> KeySpec {
+    let find = FindKeys::Range { last: 0, step: 1, limit: 0 };
+    KeySpec { flags, begin: BeginSearch::Keyword(word, 2), find }
+}
+
+/// Keys that the arguments do not tell.
+pub(super) const fn untold(flags: KeyFlags) -> KeySpec {
+    KeySpec { flags, begin: BeginSearch::Unknown, find: FindKeys::Unknown }
 }
 
 /// Keys from one argument to another, both included.

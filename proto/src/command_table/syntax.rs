@@ -111,6 +111,11 @@ impl Reader<'_> {
 
     /// Makes the arguments just read repeated ones; the repeated pieces must be theirs.
     fn repeat(&self, pieces: &[Piece], arguments: &mut Vec<Argument>) {
+        // Its token may be repeated with an argument, and is no argument itself.
+        let pieces = match pieces {
+            [Piece::Word(token), rest @ ..] if is_token(token) && rest.len() == arguments.len() => rest,
+            all => all,
+        };
         let repeated = self.sequence(pieces);
         let begin = arguments.len().saturating_sub(repeated.len());
         debug_assert_eq!(arguments[begin..], repeated, "{}: repeats something else", self.spec.name);
@@ -154,6 +159,7 @@ impl Reader<'_> {
             ("key" | "key1" | "key2" | "source", _, _) if !self.spec.keys.is_empty() => {
                 Kind::Key { spec_index: 0 }
             }
+            ("destination", "sort", _) => Kind::Key { spec_index: 2 },
             ("newkey" | "destination", _, _) if !self.spec.keys.is_empty() => Kind::Key { spec_index: 1 },
             ("increment", "incrbyfloat" | "hincrbyfloat", _) | ("seconds", "sleep", _) | ("score", _, _) => {
                 Kind::Double

@@ -22,6 +22,7 @@ mod places;
 mod random;
 mod scan;
 mod set;
+mod sort;
 mod sorted_set;
 mod string;
 mod string_lcs;
@@ -97,6 +98,8 @@ pub(crate) fn run(
         C::Persist => deadline::persist(cx, slots, args, reply),
         C::Rename => key::rename(cx, slots, args, reply),
         C::RenameNx => key::renamenx(cx, slots, args, reply),
+        C::Sort => sort::sort(cx, slots, args, reply),
+        C::SortRo => sort::sort_ro(cx, slots, args, reply),
         C::Ttl => deadline::ttl(cx, slots, args, reply),
         C::Type => key::type_of(cx, slots, args, reply),
         C::HDel => hash::hdel(cx, slots, args, reply),

@@ -119,7 +119,7 @@ impl Engine {
         reply: &mut ReplyWriter<'_>,
     ) -> Result<(), Refused> {
         let first = Place { db, slot };
-        let mut slots = match command::places(command, args, first, self.databases.len()) {
+        let mut slots = match command::places(command, args, first, self) {
             None => {
                 let guard = self.databases.slot(db, slot).lock();
                 if guard.gate == Gate::Shut {

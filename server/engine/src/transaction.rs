@@ -44,7 +44,7 @@ impl Engine {
         slot: Slot,
     ) {
         let first = Place { db, slot };
-        match command::places(command, args, first, self.databases()) {
+        match command::places(command, args, first, self) {
             None => {
                 places.0.insert(first);
             }

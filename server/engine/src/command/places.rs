@@ -8,7 +8,9 @@ use nuthatch_proto::resp::Args;
 use nuthatch_proto::slot::Slot;
 use smallvec::SmallVec;
 
+use super::sort::{self, Needs};
 use super::{args, key};
+use crate::engine::Engine;
 use crate::store::slot::Place;
 
 /// Where a command's keys stand among its arguments.
@@ -28,6 +30,8 @@ enum Keys {
     EverySecond,
     /// As many as the argument at `count` says, behind it; and the first argument if it is a destination.
     Counted { count: usize, destination: bool },
+    /// What SORT sorts, and what its options need.
+    Sorted,
 }
 
 /// The places of a command's keys in ascending order, each once; `None` if all keys are where the first one is. None at
@@ -37,19 +41,21 @@ pub(crate) fn places(
     command: DataCommand,
     args: Args<'_>,
     first: Place,
-    databases: usize,
+    engine: &Engine,
 ) -> Option<SmallVec<[Place; 4]>> {
     let keys = keys(command);
     let alone = match keys {
         Keys::First => true,
         Keys::All => args.len() == 2,
         Keys::EverySecond => args.len() == 3,
-        Keys::FirstTwo | Keys::FirstTwoAcross | Keys::FirstAcross | Keys::Counted { .. } => false,
+        Keys::FirstTwo | Keys::FirstTwoAcross | Keys::FirstAcross | Keys::Counted { .. } | Keys::Sorted => {
+            false
+        }
     };
-    if alone { None } else { several(keys, args, first, databases) }
+    if alone { None } else { several(keys, args, first, engine) }
 }
 
-fn several(keys: Keys, args: Args<'_>, first: Place, databases: usize) -> Option<SmallVec<[Place; 4]>> {
+fn several(keys: Keys, args: Args<'_>, first: Place, engine: &Engine) -> Option<SmallVec<[Place; 4]>> {
     let mut places: SmallVec<[Place; 4]> = match keys {
         Keys::Counted { count, destination } => {
             let numbered = args::counted_keys(args, count).map_or_else(|_| args.take(0), |(keys, _)| keys);
@@ -57,12 +63,19 @@ fn several(keys: Keys, args: Args<'_>, first: Place, databases: usize) -> Option
             let place = |key| Place { slot: Slot::of_key(key), ..first };
             destination.into_iter().chain(numbered.iter()).map(place).collect()
         }
+        Keys::Sorted => match sort::needs(args, engine.in_cluster()) {
+            Needs::Nothing => SmallVec::from_elem(first, 1),
+            Needs::Destination(key) => {
+                SmallVec::from_slice(&[first, Place { slot: Slot::of_key(key), ..first }])
+            }
+            Needs::Everything => Slot::all().map(|slot| Place { slot, ..first }).collect(),
+        },
         Keys::FirstAcross => {
-            let db = key::move_database(args, databases).unwrap_or(first.db);
+            let db = key::move_database(args, engine.databases()).unwrap_or(first.db);
             SmallVec::from_slice(&[first, Place { db, ..first }])
         }
         Keys::First | Keys::FirstTwo | Keys::FirstTwoAcross | Keys::All | Keys::EverySecond => {
-            listed(keys, args, first, databases)
+            listed(keys, args, first, engine.databases())
         }
     };
     places.sort_unstable();
@@ -108,6 +121,7 @@ fn keys(command: DataCommand) -> Keys {
         C::ZDiffStore | C::ZInterStore | C::ZUnionStore => Keys::Counted { count: 2, destination: true },
         C::Copy => Keys::FirstTwoAcross,
         C::Move => Keys::FirstAcross,
+        C::Sort | C::SortRo => Keys::Sorted,
         // The first key is the only one, wherever it stands.
         C::ObjectEncoding | C::ObjectFreq | C::ObjectIdleTime | C::ObjectRefCount => Keys::First,
         C::Append
