@@ -6,17 +6,16 @@
 //! As in Redis 7.2, a quicklist that shrinks to one chunk of half the limit is a listpack again.
 
 mod chunk;
+mod row;
 
-use std::collections::VecDeque;
+use std::ops::Range;
 
 use chunk::Chunk;
+use row::{CHUNK, Row};
 
 use super::item::Item;
 use super::limits::Limits;
 use crate::effect::End;
-
-/// How large a chunk of a quicklist grows.
-const CHUNK: usize = 4096;
 
 /// The value of a list key.
 #[derive(Debug, Clone)]
@@ -25,15 +24,7 @@ pub struct List(Form);
 #[derive(Debug, Clone)]
 enum Form {
     Packed(Chunk),
-    Chunks(Box<Chunks>),
-}
-
-#[derive(Debug, Default, Clone)]
-struct Chunks {
-    /// None is empty.
-    row: VecDeque<Chunk>,
-    items: usize,
-    memory: usize,
+    Row(Box<Row>),
 }
 
 /// The bounds of a node: bytes, and elements if those are limited as well.
@@ -66,7 +57,7 @@ impl List {
     pub fn len(&self) -> usize {
         match &self.0 {
             Form::Packed(chunk) => chunk.len(),
-            Form::Chunks(chunks) => chunks.items,
+            Form::Row(row) => row.len(),
         }
     }
 
@@ -79,7 +70,7 @@ impl List {
     pub fn encoding(&self) -> &'static str {
         match &self.0 {
             Form::Packed(_) => "listpack",
-            Form::Chunks(_) => "quicklist",
+            Form::Row(_) => "quicklist",
         }
     }
 
@@ -87,9 +78,7 @@ impl List {
     pub fn memory_bytes(&self) -> usize {
         match &self.0 {
             Form::Packed(chunk) => chunk.memory_bytes(),
-            Form::Chunks(chunks) => {
-                size_of::<Chunks>() + chunks.memory + chunks.row.capacity() * size_of::<Chunk>()
-            }
+            Form::Row(row) => size_of::<Row>() + row.memory_bytes(),
         }
     }
 
@@ -97,7 +86,15 @@ impl List {
     pub fn free_effort(&self) -> usize {
         match &self.0 {
             Form::Packed(_) => 1,
-            Form::Chunks(chunks) => chunks.row.len(),
+            Form::Row(row) => row.chunk_count(),
+        }
+    }
+
+    /// Drops up to so many allocations; whether any are left. What is left is good for nothing but more of this.
+    pub fn drop_some(&mut self, allocations: usize) -> bool {
+        match &mut self.0 {
+            Form::Packed(_) => false,
+            Form::Row(row) => row.drop_some(allocations),
         }
     }
 
@@ -107,15 +104,13 @@ impl List {
         let item = Item::new(text);
         let cost = Chunk::cost(item);
         match &mut self.0 {
-            Form::Chunks(chunks) => chunks.push(end, item, cost),
+            Form::Row(row) => row.push(end, item, cost),
             Form::Packed(chunk) => {
                 let (bytes, items) = node_limit(limits.list_size);
-                if chunk.used() + cost <= bytes && chunk.len() < items {
+                if fits(chunk, text, (bytes, items)) {
                     chunk.push(end, item, cost, bytes);
                 } else {
-                    let mut chunks = Chunks::from(std::mem::take(chunk));
-                    chunks.push(end, item, cost);
-                    self.0 = Form::Chunks(Box::new(chunks));
+                    self.become_row().push(end, item, cost);
                 }
             }
         }
@@ -126,7 +121,7 @@ impl List {
     pub fn peek(&self, end: End) -> Option<Item<'_>> {
         match &self.0 {
             Form::Packed(chunk) => chunk.peek(end),
-            Form::Chunks(chunks) => chunks.at(end)?.peek(end),
+            Form::Row(row) => row.peek(end),
         }
     }
 
@@ -135,20 +130,94 @@ impl List {
     pub fn pop(&mut self, end: End, limits: &Limits) {
         match &mut self.0 {
             Form::Packed(chunk) => chunk.pop(end),
-            Form::Chunks(chunks) => {
-                chunks.pop(end);
+            Form::Row(row) => {
+                row.pop(end);
                 self.shrink(limits);
             }
         }
     }
 
+    /// Puts an element before the one at an index; at the end for an index past the last.
+    pub fn insert(&mut self, index: usize, text: &[u8], limits: &Limits) {
+        if index >= self.len() {
+            return self.push(End::Right, text, limits);
+        }
+        let item = Item::new(text);
+        match &mut self.0 {
+            Form::Row(row) => row.insert(index, item),
+            Form::Packed(chunk) => {
+                let limit = node_limit(limits.list_size);
+                if fits(chunk, text, limit) {
+                    chunk.insert(index, item, limit.0);
+                } else {
+                    self.become_row().insert(index, item);
+                }
+            }
+        }
+    }
+
+    /// Puts another element in the place of the one at an index; whether there is one.
+    pub fn set(&mut self, index: usize, text: &[u8], limits: &Limits) -> bool {
+        if index >= self.len() {
+            return false;
+        }
+        let item = Item::new(text);
+        match &mut self.0 {
+            Form::Row(row) => row.replace(index, item),
+            Form::Packed(chunk) => {
+                let limit = node_limit(limits.list_size);
+                // Judged as if the element came on top, as Redis does.
+                if fits(chunk, text, limit) {
+                    chunk.replace(index, item, limit.0);
+                } else {
+                    self.become_row().replace(index, item);
+                }
+            }
+        }
+        self.shrink(limits);
+        true
+    }
+
+    /// Takes the elements of a range away, cut to those that are there.
+    pub fn remove(&mut self, range: Range<usize>, limits: &Limits) {
+        let range = range.start..range.end.min(self.len());
+        if range.is_empty() {
+            return;
+        }
+        match &mut self.0 {
+            Form::Packed(chunk) => {
+                chunk.remove(range.start, range.len());
+                chunk.fit();
+            }
+            Form::Row(row) => {
+                row.remove(range);
+                self.shrink(limits);
+            }
+        }
+    }
+
+    /// Takes away the elements that are that text, up to so many from that end on; how many those were.
+    pub fn remove_matching(&mut self, text: &[u8], from: End, count: usize, limits: &Limits) -> usize {
+        let wanted = Item::new(text);
+        let removed = match &mut self.0 {
+            Form::Packed(chunk) => {
+                let removed = chunk.remove_matching(wanted, from, count);
+                chunk.fit();
+                removed
+            }
+            Form::Row(row) => row.remove_matching(wanted, from, count),
+        };
+        self.shrink(limits);
+        removed
+    }
+
     /// The elements from one on.
     pub fn iter_from(&self, index: usize) -> impl Iterator<Item = Item<'_>> + Clone {
-        let (packed, chunks) = match &self.0 {
+        let (packed, row) = match &self.0 {
             Form::Packed(chunk) => (Some(chunk.iter_from(index.min(chunk.len()))), None),
-            Form::Chunks(chunks) => (None, Some(chunks.iter_from(index))),
+            Form::Row(row) => (None, Some(row.iter_from(index))),
         };
-        packed.into_iter().flatten().chain(chunks.into_iter().flatten())
+        packed.into_iter().flatten().chain(row.into_iter().flatten())
     }
 
     /// The elements in order.
@@ -156,119 +225,44 @@ impl List {
         self.iter_from(0)
     }
 
+    /// The elements from the last to the first.
+    pub fn iter_back(&self) -> impl Iterator<Item = Item<'_>> {
+        let (packed, row) = match &self.0 {
+            Form::Packed(chunk) => (Some(chunk.iter_back()), None),
+            Form::Row(row) => (None, Some(row.iter_back())),
+        };
+        packed.into_iter().flatten().chain(row.into_iter().flatten())
+    }
+
+    fn become_row(&mut self) -> &mut Row {
+        if let Form::Packed(chunk) = &mut self.0 {
+            self.0 = Form::Row(Box::new(Row::from(std::mem::take(chunk))));
+        }
+        match &mut self.0 {
+            Form::Row(row) => row,
+            Form::Packed(_) => unreachable!("it has just become a row"),
+        }
+    }
+
     /// Becomes a listpack again, if it is small enough by far.
+    #[inline]
     fn shrink(&mut self, limits: &Limits) {
-        let Form::Chunks(chunks) = &mut self.0 else { return };
+        let Form::Row(row) = &mut self.0 else { return };
         let (bytes, items) = node_limit(limits.list_size);
-        if chunks.row.len() <= 1 && chunks.items <= items / 2 {
-            let small = chunks.row.front().is_none_or(|chunk| chunk.used() <= bytes / 2);
-            if small {
-                self.0 = Form::Packed(chunks.row.pop_front().unwrap_or_default());
-            }
-        }
-    }
-}
-
-impl From<Chunk> for Chunks {
-    fn from(chunk: Chunk) -> Self {
-        let mut chunks = Self::default();
-        if chunk.len() > 0 {
-            chunks.items = chunk.len();
-            chunks.memory = chunk.memory_bytes();
-            chunks.row.push_back(chunk);
-        }
-        chunks
-    }
-}
-
-impl Chunks {
-    #[inline]
-    fn at(&self, end: End) -> Option<&Chunk> {
-        match end {
-            End::Left => self.row.front(),
-            End::Right => self.row.back(),
-        }
-    }
-
-    #[inline]
-    fn at_mut(&mut self, end: End) -> Option<&mut Chunk> {
-        match end {
-            End::Left => self.row.front_mut(),
-            End::Right => self.row.back_mut(),
-        }
-    }
-
-    #[inline]
-    fn push(&mut self, end: End, item: Item<'_>, cost: usize) {
-        self.items += 1;
-        if let Some(chunk) = self.at_mut(end)
-            && chunk.used() + cost <= CHUNK
-        {
-            let before = chunk.memory_bytes();
-            chunk.push(end, item, cost, CHUNK);
-            let after = chunk.memory_bytes();
-            self.memory = self.memory + after - before;
+        if row.chunk_count() > (bytes / 2 / CHUNK).max(1) || row.len() > items / 2 {
             return;
         }
-        let mut chunk = Chunk::new(end, cost.max(CHUNK));
-        chunk.push(end, item, cost, CHUNK);
-        self.memory += chunk.memory_bytes();
-        match end {
-            End::Left => self.row.push_front(chunk),
-            End::Right => self.row.push_back(chunk),
+        if row.used() <= bytes / 2 {
+            self.0 = Form::Packed(std::mem::take(&mut **row).into_chunk());
         }
     }
+}
 
-    #[inline]
-    fn pop(&mut self, end: End) {
-        let Some(chunk) = self.at_mut(end) else { return };
-        chunk.pop(end);
-        let (left, held) = (chunk.len(), chunk.memory_bytes());
-        self.items -= 1;
-        if left == 0 {
-            self.memory -= held;
-            match end {
-                End::Left => self.row.pop_front(),
-                End::Right => self.row.pop_back(),
-            };
-            if self.row.capacity() > 4 * self.row.len() + 64 {
-                self.row.shrink_to(2 * self.row.len());
-            }
-        }
-    }
-
-    fn iter_from(&self, index: usize) -> impl Iterator<Item = Item<'_>> + Clone {
-        let (first, within) = self.locate(index);
-        self.row
-            .range(first..)
-            .enumerate()
-            .flat_map(move |(nth, chunk)| chunk.iter_from(if nth == 0 { within } else { 0 }))
-    }
-
-    /// The chunk that holds an index, and the index within it; looked for from the nearer end.
-    fn locate(&self, index: usize) -> (usize, usize) {
-        if index >= self.items {
-            return (self.row.len(), 0);
-        }
-        if index <= self.items / 2 {
-            let mut before = 0;
-            for (number, chunk) in self.row.iter().enumerate() {
-                if index < before + chunk.len() {
-                    return (number, index - before);
-                }
-                before += chunk.len();
-            }
-        } else {
-            let mut before = self.items;
-            for (number, chunk) in self.row.iter().enumerate().rev() {
-                before -= chunk.len();
-                if index >= before {
-                    return (number, index - before);
-                }
-            }
-        }
-        (self.row.len(), 0)
-    }
+/// Whether a listpack may hold that element too. Redis counts what surrounds a listpack, and of a newcomer its text.
+#[inline]
+fn fits(chunk: &Chunk, text: &[u8], (bytes, items): (usize, usize)) -> bool {
+    const AROUND: usize = 7;
+    chunk.used() + AROUND + text.len() <= bytes && chunk.len() < items
 }
 
 #[cfg(test)]
@@ -281,35 +275,121 @@ mod tests {
         items.map(Item::to_vec).collect()
     }
 
+    #[derive(Debug, Clone)]
+    enum Step {
+        Push(bool, usize, usize),
+        Pop(bool, usize),
+        Insert(prop::sample::Index, usize, usize),
+        Set(prop::sample::Index, usize),
+        Remove(prop::sample::Index, usize),
+        RemoveMatching(usize, bool, usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (index, size) = (any::<prop::sample::Index>, || 0_usize..6);
+        prop_oneof![
+            4 => (any::<bool>(), size(), 1_usize..60).prop_map(|(front, size, n)| Step::Push(front, size, n)),
+            2 => (any::<bool>(), 1_usize..60).prop_map(|(front, n)| Step::Pop(front, n)),
+            2 => (index(), size(), 1_usize..60).prop_map(|(at, size, n)| Step::Insert(at, size, n)),
+            2 => (index(), size()).prop_map(|(at, size)| Step::Set(at, size)),
+            1 => (index(), 1_usize..200).prop_map(|(at, n)| Step::Remove(at, n)),
+            1 => (size(), any::<bool>(), 0_usize..100).prop_map(|(size, back, n)| Step::RemoveMatching(size, back, n)),
+        ]
+    }
+
+    fn text(size: usize) -> Vec<u8> {
+        [&b"7"[..], b"word", &[b'x'; 90], &[b'y'; 700], &[b'z'; 3_000], &[b'w'; 5_000]][size].to_vec()
+    }
+
+    fn apply(step: Step, list: &mut List, model: &mut Vec<Vec<u8>>, limits: &Limits) {
+        let end = |front: bool| if front { End::Left } else { End::Right };
+        match step {
+            Step::Push(front, size, times) => {
+                for _ in 0..times {
+                    list.push(end(front), &text(size), limits);
+                    model.insert(if front { 0 } else { model.len() }, text(size));
+                }
+            }
+            Step::Pop(front, times) => {
+                for _ in 0..times.min(model.len()) {
+                    let popped = model.remove(if front { 0 } else { model.len() - 1 });
+                    assert_eq!(list.peek(end(front)).map(Item::to_vec), Some(popped));
+                    list.pop(end(front), limits);
+                }
+            }
+            Step::Insert(at, size, times) => {
+                for _ in 0..times {
+                    let at = at.index(model.len() + 1);
+                    list.insert(at, &text(size), limits);
+                    model.insert(at, text(size));
+                }
+            }
+            Step::Set(at, size) => {
+                let at = at.index(model.len() + 1);
+                assert_eq!(list.set(at, &text(size), limits), at < model.len());
+                model.get_mut(at).into_iter().for_each(|element| *element = text(size));
+            }
+            Step::Remove(at, count) => {
+                let at = at.index(model.len() + 1);
+                list.remove(at..at + count, limits);
+                model.drain(at..(at + count).min(model.len()));
+            }
+            Step::RemoveMatching(size, back, count) => {
+                let mut found: Vec<usize> = (0..model.len()).filter(|&i| model[i] == text(size)).collect();
+                if back {
+                    found.reverse();
+                }
+                found.truncate(count);
+                assert_eq!(list.remove_matching(&text(size), end(!back), count, limits), found.len());
+                found.sort_unstable();
+                found.into_iter().rev().for_each(|index| drop(model.remove(index)));
+            }
+        }
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
-        fn agrees_with_a_deque(
-            operations in prop::collection::vec((0_u8..5, any::<bool>(), 0_usize..4, 1_usize..40), 0..60),
-            list_size in prop::sample::select(vec![-2_i64, -1, 4]),
+        fn agrees_with_a_vector(
+            steps in prop::collection::vec(step(), 0..40),
+            list_size in prop::sample::select(vec![-2_i64, -1, 4, -5]),
         ) {
             let limits = Limits { list_size, ..Limits::default() };
-            let (mut list, mut model) = (List::new(), VecDeque::new());
-            for (step, (kind, front, size, times)) in operations.into_iter().enumerate() {
-                let end = if front { End::Left } else { End::Right };
-                for time in 0..times {
-                    if kind < 3 {
-                        let mut text = format!("{step}{time}").into_bytes();
-                        text.resize(text.len() + [0, 1, 90, 5_000][size], b'x');
-                        list.push(end, &text, &limits);
-                        if front { model.push_front(text) } else { model.push_back(text) }
-                    } else {
-                        let popped = if front { model.pop_front() } else { model.pop_back() };
-                        prop_assert_eq!(list.peek(end).map(Item::to_vec), popped);
-                        list.pop(end, &limits);
-                    }
-                }
+            let (mut list, mut model) = (List::new(), Vec::new());
+            for (number, step) in steps.into_iter().enumerate() {
+                apply(step, &mut list, &mut model, &limits);
                 prop_assert_eq!(list.len(), model.len());
-                let index = (step * 7) % (model.len() + 2);
-                let expected: Vec<_> = model.iter().skip(index).cloned().collect();
-                prop_assert_eq!(texts(list.iter_from(index)), expected);
+                if let Form::Row(row) = &list.0 {
+                    row.check();
+                }
+                let index = (number * 7) % (model.len() + 2);
+                prop_assert!(texts(list.iter_from(index)).iter().eq(model.iter().skip(index)));
+                prop_assert!(texts(list.iter_back()).iter().eq(model.iter().rev()));
             }
-            prop_assert_eq!(texts(list.iter()), Vec::from(model));
         }
+    }
+
+    #[test]
+    fn a_row_that_is_thinned_out_gives_its_memory_back() {
+        let (mut list, limits) = (List::new(), Limits::default());
+        for n in 0..20_000_u32 {
+            let text = if n % 100 == 0 { format!("stays:{n}") } else { "goes".to_owned() };
+            list.push(End::Right, text.as_bytes(), &limits);
+        }
+        let full = list.memory_bytes();
+        assert_eq!(list.remove_matching(b"goes", End::Left, usize::MAX, &limits), 19_800);
+        assert!(list.memory_bytes() < full / 20, "{} of {full}", list.memory_bytes());
+        assert_eq!(list.iter().nth(7).map(Item::to_vec), Some(b"stays:700".to_vec()));
+    }
+
+    #[test]
+    fn insertions_in_the_middle_fill_their_chunks() {
+        let (mut list, limits) = (List::new(), Limits::default());
+        for n in 0..20_000 {
+            list.insert(n / 2, b"0123456789", &limits);
+        }
+        assert!(list.memory_bytes() < 20_000 * 12 * 2, "{}", list.memory_bytes());
     }
 
     #[test]

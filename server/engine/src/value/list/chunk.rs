@@ -8,6 +8,8 @@
 //!      ^ start                                 ^ end
 //! ```
 
+mod middle;
+
 use super::super::item::Item;
 use crate::effect::End;
 
@@ -74,8 +76,7 @@ impl Chunk {
                 self.end as usize - cost
             }
         };
-        let packed = item.pack(&mut self.buffer[at..]);
-        write_back_len(packed, &mut self.buffer[at + packed..at + cost]);
+        write_element(item, &mut self.buffer[at..at + cost]);
         self.items += 1;
     }
 
@@ -110,12 +111,18 @@ impl Chunk {
 
     /// The elements from one on, found from the nearer end.
     pub(super) fn iter_from(&self, index: usize) -> Items<'_> {
-        let at = if index <= self.len() / 2 {
-            (0..index).fold(self.start as usize, |at, _| self.after(at))
-        } else {
-            (index..self.len()).fold(self.end as usize, |at, _| self.before(at))
-        };
-        Items { chunk: self, at }
+        Items { chunk: self, at: self.offset(index) }
+    }
+
+    /// The elements from the last to the first.
+    pub(super) fn iter_back(&self) -> impl Iterator<Item = Item<'_>> {
+        let mut at = self.end as usize;
+        std::iter::from_fn(move || {
+            (at > self.start as usize).then(|| {
+                at = self.before(at);
+                Item::unpack(&self.buffer[at..]).0
+            })
+        })
     }
 
     /// The offset of the element after the one at an offset.
@@ -136,12 +143,9 @@ impl Chunk {
     #[cold]
     fn make_room(&mut self, end: End, cost: usize, limit: usize) {
         let used = self.used();
-        // By an eighth: there may be millions of short lists.
-        let needed = used + cost;
-        let wanted = (needed + needed / 8).next_multiple_of(16).min(limit.max(needed));
-        let mut buffer = vec![0; wanted].into_boxed_slice();
+        let mut buffer = Self::buffer(used + cost, limit);
         let start = match end {
-            End::Left => wanted - used,
+            End::Left => buffer.len() - used,
             End::Right => 0,
         };
         buffer[start..start + used].copy_from_slice(&self.buffer[self.start as usize..self.end as usize]);
@@ -149,6 +153,20 @@ impl Chunk {
         self.start = start as u32;
         self.end = (start + used) as u32;
     }
+
+    /// A buffer for so many bytes and some more, up to a limit.
+    fn buffer(needed: usize, limit: usize) -> Box<[u8]> {
+        // By an eighth: there may be millions of short lists.
+        let wanted = (needed + needed / 8).next_multiple_of(16).min(limit.max(needed));
+        vec![0; wanted].into_boxed_slice()
+    }
+}
+
+/// Writes an element and its length into the bytes that they take.
+#[inline]
+fn write_element(item: Item<'_>, out: &mut [u8]) {
+    let packed = item.pack(out);
+    write_back_len(packed, &mut out[packed..]);
 }
 
 /// A chunk's elements in order.
