@@ -3,7 +3,8 @@
 //! Nearly all take one key, their first argument; those that move elements take two, LMPOP as many as it says.
 
 use super::row::{
-    DENYOOM, EXAMINES, FAST, INSERTS, MOVABLEKEYS, READONLY, READS, TAKES, WRITE, counted_keys, key, row,
+    DELETES, DENYOOM, EXAMINES, FAST, INSERTS, MOVABLEKEYS, READONLY, READS, TAKES, UPDATES, WRITE,
+    counted_keys, key, row,
 };
 use super::{Acl, CommandSpec, DataCommand, Group, Handler};
 
@@ -12,6 +13,22 @@ const fn data(name: &'static str, command: DataCommand, arity: i8) -> CommandSpe
 }
 
 pub(super) const ROWS: &[CommandSpec] = &[
+    data("lindex", DataCommand::LIndex, 3)
+        .flags(&[READONLY])
+        .acl(Acl::LIST)
+        .keys(&[key(1, READS)])
+        .since("1.0.0")
+        .cost("O(N), N the distance of the index from the nearer end, counted in chunks")
+        .syntax("key index")
+        .about("Returns the element at an index of a list."),
+    data("linsert", DataCommand::LInsert, 5)
+        .flags(&[WRITE, DENYOOM])
+        .acl(Acl::LIST)
+        .keys(&[key(1, INSERTS)])
+        .since("2.2.0")
+        .cost("O(N), N the number of elements before the pivot")
+        .syntax("key <BEFORE | AFTER> pivot element")
+        .about("Puts an element before or after another element of a list."),
     data("llen", DataCommand::LLen, 2)
         .flags(&[READONLY, FAST])
         .acl(Acl::LIST)
@@ -44,6 +61,14 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(N), N the number of elements returned")
         .syntax("key [count]")
         .about("Removes and returns elements from the head of a list."),
+    data("lpos", DataCommand::LPos, -3)
+        .flags(&[READONLY])
+        .acl(Acl::LIST)
+        .keys(&[key(1, READS)])
+        .since("6.0.6")
+        .cost("O(N), N the number of elements looked at")
+        .syntax("key element [RANK rank] [COUNT num-matches] [MAXLEN len]")
+        .about("Returns the positions of an element in a list."),
     data("lpush", DataCommand::LPush, -3)
         .flags(&[WRITE, DENYOOM, FAST])
         .acl(Acl::LIST)
@@ -52,6 +77,14 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(N), N the number of elements")
         .syntax("key element [element ...]")
         .about("Puts elements before the head of a list; creates it if absent."),
+    data("lpushx", DataCommand::LPushX, -3)
+        .flags(&[WRITE, DENYOOM, FAST])
+        .acl(Acl::LIST)
+        .keys(&[key(1, INSERTS)])
+        .since("2.2.0")
+        .cost("O(N), N the number of elements")
+        .syntax("key element [element ...]")
+        .about("Puts elements before the head of a list that is there."),
     data("lrange", DataCommand::LRange, 4)
         .flags(&[READONLY])
         .acl(Acl::LIST)
@@ -60,6 +93,30 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(S+N), S the distance of the start from the nearer end, N the number of elements returned")
         .syntax("key start stop")
         .about("Returns a range of a list's elements."),
+    data("lrem", DataCommand::LRem, 4)
+        .flags(&[WRITE])
+        .acl(Acl::LIST)
+        .keys(&[key(1, DELETES)])
+        .since("1.0.0")
+        .cost("O(N), N the length of the list")
+        .syntax("key count element")
+        .about("Removes elements that are equal to one from a list."),
+    data("lset", DataCommand::LSet, 4)
+        .flags(&[WRITE, DENYOOM])
+        .acl(Acl::LIST)
+        .keys(&[key(1, UPDATES)])
+        .since("1.0.0")
+        .cost("O(N), N the distance of the index from the nearer end, counted in chunks")
+        .syntax("key index element")
+        .about("Replaces the element at an index of a list."),
+    data("ltrim", DataCommand::LTrim, 4)
+        .flags(&[WRITE])
+        .acl(Acl::LIST)
+        .keys(&[key(1, DELETES)])
+        .since("1.0.0")
+        .cost("O(N), N the number of chunks removed")
+        .syntax("key start stop")
+        .about("Removes all elements of a list but a range."),
     data("rpop", DataCommand::RPop, -2)
         .flags(&[WRITE, FAST])
         .acl(Acl::LIST)
@@ -85,4 +142,12 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(N), N the number of elements")
         .syntax("key element [element ...]")
         .about("Puts elements after the tail of a list; creates it if absent."),
+    data("rpushx", DataCommand::RPushX, -3)
+        .flags(&[WRITE, DENYOOM, FAST])
+        .acl(Acl::LIST)
+        .keys(&[key(1, INSERTS)])
+        .since("2.2.0")
+        .cost("O(N), N the number of elements")
+        .syntax("key element [element ...]")
+        .about("Puts elements after the tail of a list that is there."),
 ];

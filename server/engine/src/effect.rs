@@ -100,6 +100,35 @@ pub enum Effect<'a> {
         /// How many.
         count: usize,
     },
+    /// An element joined a list before the one at an index; at the end if the index is the list's length.
+    ListInsert {
+        /// The list's key.
+        key: &'a [u8],
+        /// The element's index afterwards.
+        index: usize,
+        /// The element.
+        element: &'a [u8],
+    },
+    /// An element took the place of the one at an index.
+    ListSet {
+        /// The list's key.
+        key: &'a [u8],
+        /// The index.
+        index: usize,
+        /// The new element.
+        element: &'a [u8],
+    },
+    /// The first elements of a list that are equal to this, seen from one end, left it.
+    ListRemove {
+        /// The list's key.
+        key: &'a [u8],
+        /// From which end they were counted.
+        from: End,
+        /// How many; there were so many at least.
+        count: usize,
+        /// What they were.
+        element: &'a [u8],
+    },
     /// A member joined a set.
     SetAdd {
         /// The set's key.
@@ -153,6 +182,9 @@ impl<'a> Effect<'a> {
             | Self::HashDelete { key, .. }
             | Self::ListPush { key, .. }
             | Self::ListPop { key, .. }
+            | Self::ListInsert { key, .. }
+            | Self::ListSet { key, .. }
+            | Self::ListRemove { key, .. }
             | Self::SetAdd { key, .. }
             | Self::SetRemove { key, .. }
             | Self::SortedSetAdd { key, .. }

@@ -51,6 +51,11 @@ fn text_of(effect: Effect<'_>) -> String {
         }
         Effect::HashDelete { key, field } => format!("hdel {} {}", s(key), s(field)),
         Effect::ListPush { key, end, element } => format!("push {} {end:?} {}", s(key), s(element)),
+        Effect::ListInsert { key, index, element } => format!("linsert {} {index} {}", s(key), s(element)),
+        Effect::ListSet { key, index, element } => format!("lset {} {index} {}", s(key), s(element)),
+        Effect::ListRemove { key, from, count, element } => {
+            format!("lrem {} {from:?} {count} {}", s(key), s(element))
+        }
         Effect::ListPop { key, end, count } => format!("pop {} {end:?} {count}", s(key)),
         Effect::SetAdd { key, member } => format!("sadd {} {}", s(key), s(member)),
         Effect::SetRemove { key, member } => format!("srem {} {}", s(key), s(member)),

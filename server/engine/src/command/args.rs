@@ -19,6 +19,17 @@ pub(crate) fn int(text: &[u8]) -> Result<i32, CommandError> {
     i32::try_from(integer(text)?).map_err(|_| CommandError::IntRange)
 }
 
+/// An integer whose negative is one too: all but the smallest.
+pub(crate) fn negatable(text: &[u8]) -> Result<i64, CommandError> {
+    let number = integer(text)?;
+    if number == i64::MIN {
+        return Err(CommandError::Other(
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        ));
+    }
+    Ok(number)
+}
+
 /// A float as Redis's `getLongDoubleFromObject` and `getDoubleFromObject` take it: no space, no NaN, not empty; what
 /// is too large or too small for a double is refused.
 pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {

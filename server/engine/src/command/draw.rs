@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 use nuthatch_proto::resp::ReplyWriter;
 
 use super::CommandError;
-use super::args::integer;
+use super::args::negatable;
 use crate::context::Rng;
 use crate::value::Item;
 
@@ -31,12 +31,7 @@ pub(super) enum Draw {
 impl Draw {
     /// Reads a count.
     pub(super) fn parse(text: &[u8]) -> Result<Self, CommandError> {
-        let count = integer(text)?;
-        if count == i64::MIN {
-            return Err(CommandError::Other(
-                "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-            ));
-        }
+        let count = negatable(text)?;
         let magnitude = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
         Ok(if count < 0 { Self::Repeated(magnitude) } else { Self::Distinct(magnitude) })
     }

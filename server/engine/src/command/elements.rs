@@ -21,13 +21,19 @@ pub(super) fn bulk(reply: &mut ReplyWriter<'_>, item: Item<'_>) {
 /// The positions from `start` to `end`, both included, of `len`; negative ones count from the end. Out of range is
 /// no error: the range is cut, to nothing if need be.
 pub(super) fn positions(start: i64, end: i64, len: usize) -> Range<usize> {
-    let resolve = |position: i64| {
-        let distance = usize::try_from(position.unsigned_abs()).unwrap_or(usize::MAX);
-        if position < 0 { len.checked_sub(distance) } else { Some(distance) }
-    };
-    let start = resolve(start).unwrap_or(0);
-    let end = resolve(end).map_or(0, |end| end.saturating_add(1)).min(len);
+    let start = resolve(start, len).unwrap_or(0);
+    let end = resolve(end, len).map_or(0, |end| end.saturating_add(1)).min(len);
     start.min(end)..end
+}
+
+/// The position of `len`, if it is one of them; a negative one counts from the end.
+pub(super) fn position(position: i64, len: usize) -> Option<usize> {
+    resolve(position, len).filter(|&position| position < len)
+}
+
+fn resolve(position: i64, len: usize) -> Option<usize> {
+    let distance = usize::try_from(position.unsigned_abs()).unwrap_or(usize::MAX);
+    if position < 0 { len.checked_sub(distance) } else { Some(distance) }
 }
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
 //! Commands on lists.
 //!
+//! Here the ends, lengths and ranges; `list/middle.rs` changes what lies between, `list/search.rs` looks for it, and
+//! `list/transfer.rs` takes elements from lists that others name.
+//!
 //! How elements are kept is the value's business (`value/list.rs`); here arguments become changes and replies. A list whose
 //! last element goes is removed by the store. Popping with a count answers an array, without one a single element, and the
 //! two have different nulls.
 
+pub(super) mod middle;
+pub(super) mod search;
 pub(crate) mod transfer;
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::CommandError;
 use super::args;
-use super::elements;
+use super::{CommandError, Handled, elements};
 use crate::context::Context;
 use crate::effect::{Effect, End};
 use crate::notice::Classes;
@@ -22,7 +26,7 @@ pub(super) fn lpush(
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
+) -> Handled {
     push(End::Left, cx, slots, args, reply)
 }
 
@@ -31,8 +35,42 @@ pub(super) fn rpush(
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
+) -> Handled {
     push(End::Right, cx, slots, args, reply)
+}
+
+pub(super) fn lpushx(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    push_if_there(End::Left, cx, slots, args, reply)
+}
+
+pub(super) fn rpushx(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    push_if_there(End::Right, cx, slots, args, reply)
+}
+
+fn push_if_there(
+    end: End,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let key = args.at(1);
+    let len = slots.modify(cx, key, |list: &mut List, emitter| {
+        push_each(list, key, end, args.skip(2), emitter);
+        list.len()
+    })?;
+    reply.count(len.unwrap_or(0));
+    Ok(())
 }
 
 #[inline]
@@ -42,18 +80,23 @@ fn push(
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
+) -> Handled {
     let key = args.at(1);
     let len = slots.modify_or_create(cx, key, |list: &mut List, emitter| {
-        for element in args.skip(2).iter() {
-            list.push(end, element, emitter.limits());
-            emitter.emit(Effect::ListPush { key, end, element });
-        }
-        emitter.notify(Classes::LIST, event(end, "lpush", "rpush"));
+        push_each(list, key, end, args.skip(2), emitter);
         list.len()
     })?;
     reply.count(len);
     Ok(())
+}
+
+#[inline]
+fn push_each(list: &mut List, key: &[u8], end: End, elements: Args<'_>, emitter: &Emitter<'_, '_>) {
+    for element in elements.iter() {
+        list.push(end, element, emitter.limits());
+        emitter.emit(Effect::ListPush { key, end, element });
+    }
+    emitter.notify(Classes::LIST, event(end, "lpush", "rpush"));
 }
 
 pub(super) fn lpop(
@@ -61,7 +104,7 @@ pub(super) fn lpop(
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
+) -> Handled {
     pop("lpop", End::Left, cx, slots, args, reply)
 }
 
@@ -70,7 +113,7 @@ pub(super) fn rpop(
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
+) -> Handled {
     pop("rpop", End::Right, cx, slots, args, reply)
 }
 
@@ -81,7 +124,7 @@ fn pop(
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
+) -> Handled {
     if args.len() > 3 {
         return Err(CommandError::WrongArity(command));
     }
@@ -137,7 +180,7 @@ pub(super) fn llen(
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
+) -> Handled {
     reply.count(slots.read::<List>(cx, args.at(1))?.map_or(0, List::len));
     Ok(())
 }
@@ -147,7 +190,7 @@ pub(super) fn lrange(
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
+) -> Handled {
     let (start, end) = (args::integer(args.at(2))?, args::integer(args.at(3))?);
     let Some(list) = slots.read::<List>(cx, args.at(1))? else {
         reply.array(0);
@@ -226,6 +269,23 @@ mod tests {
         assert_eq!(bench.run_raw(&["LPOP", "l", "2"]), b"*-1\r\n");
         bench.protocol = Protocol::Resp3;
         assert_eq!(bench.run_raw(&["LPOP", "l", "2"]), b"_\r\n");
+    }
+
+    #[test]
+    fn only_a_list_that_is_there_is_pushed_to() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("LPUSHX l a", ":0"),
+            ("RPUSHX l a", ":0"),
+            ("EXISTS l", ":0"),
+            ("RPUSH l m", ":1"),
+            ("LPUSHX l b a", ":3"),
+            ("RPUSHX l x y", ":5"),
+            ("LRANGE l 0 -1", "[a b m x y]"),
+            ("SET s v", "+OK"),
+            ("LPUSHX s a", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ]);
+        assert_eq!(bench.effects()[1..3], ["push l Left b", "push l Left a"]);
     }
 
     #[test]

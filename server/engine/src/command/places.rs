@@ -182,12 +182,20 @@ fn keys(command: DataCommand) -> Keys {
         | C::HTtl
         | C::HScan
         | C::HSet
+        | C::LIndex
+        | C::LInsert
         | C::LLen
+        | C::LPos
         | C::LPop
         | C::LPush
+        | C::LPushX
         | C::LRange
+        | C::LRem
+        | C::LSet
+        | C::LTrim
         | C::RPop
         | C::RPush
+        | C::RPushX
         | C::SAdd
         | C::SCard
         | C::SIsMember
