@@ -101,7 +101,7 @@ def owners(node):
 
 
 def change_slot(node, slot):
-    """Takes a slot away from everybody and gives it to the node; returns the seconds until both are applied."""
+    """Takes one of its slots from the node and gives it back; returns the seconds until both are applied."""
     begin = time.monotonic()
     while True:
         try:
@@ -146,7 +146,7 @@ for turn in range(turns):
         victim = next((node for node in nodes if node.id == leader), victim)
     victim.kill()
     survivor = next(node for node in nodes if node is not victim)
-    seconds = change_slot(survivor, turn)
+    seconds = change_slot(survivor, nodes.index(survivor) * third + turn)
     (leader_times if victim.id == leader else times).append(seconds)
     victim.start()
     if call(victim.port, "CLUSTER", "MYID") != victim.id:

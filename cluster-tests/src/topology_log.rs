@@ -93,7 +93,7 @@ mod tests {
             join(3),
             TopologyChange::AddSlots { node: me, ranges: vec![range(0, 99), range(200, 299)] },
             TopologyChange::AssignByRing,
-            TopologyChange::DelSlots { ranges: vec![range(50, 60)] },
+            TopologyChange::DelSlots { node: me, ranges: vec![range(50, 60)] },
             TopologyChange::SetSlotNode {
                 slot: range(50, 50).first(),
                 node: NodeId([2; 20]),

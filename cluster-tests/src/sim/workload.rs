@@ -119,7 +119,7 @@ fn slot_change(node: NodeId, random: &mut Random) -> TopologyChange {
     let ranges = vec![SlotRange::new(slot(first), slot(first + random.within(0..100))).expect("in order")];
     match random.below(8) {
         0..4 => TopologyChange::AddSlots { node, ranges },
-        4 | 5 => TopologyChange::DelSlots { ranges },
+        4 | 5 => TopologyChange::DelSlots { node, ranges },
         6 => TopologyChange::SetSlotNode { slot: slot(first), node, expected: None },
         _ => TopologyChange::FlushSlots { node },
     }

@@ -113,7 +113,9 @@ impl World {
             ["addslots", node, slots @ ..] => {
                 TopologyChange::AddSlots { node: id(node)?, ranges: ranges(slots)? }
             }
-            ["delslots", slots @ ..] => TopologyChange::DelSlots { ranges: ranges(slots)? },
+            ["delslots", node, slots @ ..] => {
+                TopologyChange::DelSlots { node: id(node)?, ranges: ranges(slots)? }
+            }
             ["flushslots", node] => TopologyChange::FlushSlots { node: id(node)? },
             // An empty slot changes hands; the owner that was seen is named: `setslot 5 n2 from n1`, `... from nobody`.
             ["setslot", slot, node, "from", owner] => TopologyChange::SetSlotNode {

@@ -100,7 +100,7 @@ impl Topology {
         self.changed
     }
 
-    /// The highest epoch shown to clients: the index of the last change to any shard.
+    /// The highest epoch shown to clients: that of the shard that changed last.
     pub fn current_epoch(&self) -> Epoch {
         self.shards.iter().map(Shard::shown_epoch).max().unwrap_or_default()
     }

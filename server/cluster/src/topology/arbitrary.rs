@@ -93,7 +93,7 @@ pub(crate) fn any_change() -> impl Strategy<Value = TopologyChange> {
         1 => (any_node(), any_node()).prop_map(|(node, by)| TopologyChange::Forget { node, by }),
         1 => any_node().prop_map(|node| TopologyChange::Leave { node }),
         4 => (any_node(), any_ranges()).prop_map(|(node, ranges)| TopologyChange::AddSlots { node, ranges }),
-        2 => any_ranges().prop_map(|ranges| TopologyChange::DelSlots { ranges }),
+        2 => (any_node(), any_ranges()).prop_map(|(node, ranges)| TopologyChange::DelSlots { node, ranges }),
         1 => any_node().prop_map(|node| TopologyChange::FlushSlots { node }),
         3 => (any_slot(), any_node(), proptest::option::of((1..8u8).prop_map(shard_id)))
             .prop_map(|(slot, node, expected)| TopologyChange::SetSlotNode { slot, node, expected }),

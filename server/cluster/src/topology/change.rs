@@ -59,8 +59,10 @@ pub enum TopologyChange {
         /// As the client named them, in that order.
         ranges: Vec<SlotRange>,
     },
-    /// Slots lose their owner, whoever it is (CLUSTER DELSLOTS).
+    /// A member's shard loses slots of its own (CLUSTER DELSLOTS).
     DelSlots {
+        /// The shard's primary.
+        node: NodeId,
         /// As the client named them, in that order.
         ranges: Vec<SlotRange>,
     },
@@ -144,7 +146,7 @@ impl Topology {
             TopologyChange::Forget { node, by } => self.forget(index, *node, *by),
             TopologyChange::Leave { node } => self.leave(index, *node),
             TopologyChange::AddSlots { node, ranges } => self.add_slots(index, *node, ranges),
-            TopologyChange::DelSlots { ranges } => self.del_slots(index, ranges),
+            TopologyChange::DelSlots { node, ranges } => self.del_slots(index, *node, ranges),
             TopologyChange::FlushSlots { node } => self.flush_slots(index, *node),
             TopologyChange::SetSlotNode { slot, node, expected } => {
                 self.set_slot_node(index, *slot, *node, *expected)
@@ -176,11 +178,14 @@ impl Topology {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::super::arbitrary::{alone, any_change, any_proposal, any_topology};
     use super::super::proposal::{OUTCOMES_PER_NODE, Outcome};
+    use super::super::shard::Shard;
     use super::*;
 
     /// What may never fall, node by node and shard by shard, while they stay.
@@ -212,6 +217,8 @@ mod tests {
                 prop_assert_eq!(next.broken_invariant(), None);
                 prop_assert!(risen(&topology, &next), "{:?}", proposal);
                 prop_assert_eq!(next.applied(), index);
+                let epochs: BTreeSet<_> = next.shards().iter().map(Shard::shown_epoch).collect();
+                prop_assert_eq!(epochs.len(), next.shards().len(), "two shards show one epoch");
                 prop_assert!(next.outcomes.0.values().all(|remembered| remembered.len() <= OUTCOMES_PER_NODE));
                 if let Outcome::Rejected { error, .. } = &outcome {
                     prop_assert!(next.looks_like(&topology), "a refusal changes nothing");

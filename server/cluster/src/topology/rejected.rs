@@ -14,6 +14,14 @@ pub enum Rejected {
     /// DELSLOTS of a slot without an owner.
     #[error("ERR Slot {0} is already unassigned")]
     SlotUnassigned(Slot),
+    /// DELSLOTS at another node than the slot's owner.
+    #[error("ERR Slot {slot} is served by node {owner}: only that node can give it up, send this to it")]
+    SlotOfOther {
+        /// The first such slot.
+        slot: Slot,
+        /// The primary of the shard that has it.
+        owner: NodeId,
+    },
     /// One command names a slot twice.
     #[error("ERR Slot {0} specified multiple times")]
     SlotRepeated(Slot),

@@ -25,7 +25,8 @@ pub struct Shard {
     pub primary: Grant,
     /// Who copies it, ascending.
     pub replicas: Vec<Grant>,
-    /// The log index at which its slots or its primary last changed.
+    /// The log index at which it last won slots or its primary changed, or a little more: higher than that of any
+    /// other shard at that time, so that no two shards have the same.
     pub slot_epoch: LogIndex,
 }
 

@@ -42,12 +42,13 @@ impl Topology {
 
     /// A new life copies nothing any more, and serves what nobody else could.
     fn regrant(&mut self, index: LogIndex, node: NodeId, incarnation: Incarnation) {
+        let slot_epoch = self.next_epoch(index);
         for shard in &mut self.shards {
             shard.replicas.retain(|replica| replica.node != node);
             if shard.primary.node == node && shard.replicas.is_empty() {
                 shard.primary.incarnation = incarnation;
                 shard.epoch = Epoch(shard.epoch.0 + 1);
-                shard.slot_epoch = index;
+                shard.slot_epoch = slot_epoch;
             }
         }
     }
@@ -98,13 +99,8 @@ impl Topology {
         };
         self.nodes.insert(id, node);
         let primary = Grant { node: id, incarnation };
-        self.insert_shard(Shard {
-            id: shard,
-            epoch: Epoch(1),
-            primary,
-            replicas: Vec::new(),
-            slot_epoch: index,
-        });
+        let slot_epoch = self.next_epoch(index);
+        self.insert_shard(Shard { id: shard, epoch: Epoch(1), primary, replicas: Vec::new(), slot_epoch });
         self.give(slots.iter().flat_map(|range| range.slots()), shard);
     }
 

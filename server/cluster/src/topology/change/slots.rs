@@ -1,7 +1,8 @@
 //! Who owns which slot: assigning, unassigning, reassigning.
 //!
 //! Slots are checked in the order in which the client named them, and the first fault is the one reported, as Redis
-//! does. A shard's slot epoch becomes the index of every entry that gave it slots or took some.
+//! does. A shard that wins or gives up slots gets an epoch above all others, so who asks several nodes can tell the newest
+//! owner, as in Redis; one that loses a slot to another keeps its own.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,8 +29,20 @@ impl Topology {
         Ok(())
     }
 
-    pub(super) fn del_slots(&mut self, index: LogIndex, ranges: &[SlotRange]) -> Result<(), Rejected> {
-        self.check_named(ranges, |owner, slot| owner.map(|_| ()).ok_or(Rejected::SlotUnassigned(slot)))?;
+    pub(super) fn del_slots(
+        &mut self,
+        index: LogIndex,
+        node: NodeId,
+        ranges: &[SlotRange],
+    ) -> Result<(), Rejected> {
+        let shard = self.shard_served_by(node)?;
+        self.check_named(ranges, |owner, slot| match owner {
+            None => Err(Rejected::SlotUnassigned(slot)),
+            Some(owner) if owner.id != shard => {
+                Err(Rejected::SlotOfOther { slot, owner: owner.primary.node })
+            }
+            Some(_) => Ok(()),
+        })?;
         self.take(index, ranges.iter().flat_map(|range| range.slots()));
         Ok(())
     }
@@ -57,7 +70,7 @@ impl Topology {
             return Err(Rejected::SlotMoved(slot));
         }
         self.give([slot], shard);
-        self.stamp(index, owner.into_iter().chain([shard]));
+        self.stamp(index, [shard]);
         Ok(())
     }
 
@@ -65,10 +78,12 @@ impl Topology {
         let members: Vec<ring::Member> =
             self.shards.iter().map(|shard| ring::Member::new(shard.id)).collect();
         let plan = ring::fill(&members, |slot| self.owner(slot).map(|shard| shard.id));
+        let mut winners = BTreeSet::new();
         for step in plan.moves {
             self.give(step.slots.slots(), step.to);
-            self.stamp(index, [step.to]);
+            winners.insert(step.to);
         }
+        self.stamp(index, winners);
         Ok(())
     }
 
@@ -106,8 +121,13 @@ impl Topology {
     fn stamp(&mut self, index: LogIndex, shards: impl IntoIterator<Item = ShardId>) {
         for shard in shards {
             if let Some(place) = self.place(shard) {
-                self.shards[usize::from(place)].slot_epoch = index;
+                self.shards[usize::from(place)].slot_epoch = self.next_epoch(index);
             }
         }
+    }
+
+    /// An epoch that no shard has or had: the index, unless one entry gives several.
+    pub(super) fn next_epoch(&self, index: LogIndex) -> LogIndex {
+        LogIndex(index.0.max(self.current_epoch().0 + 1))
     }
 }

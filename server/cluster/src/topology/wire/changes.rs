@@ -50,9 +50,10 @@ fn to_kind(change: &TopologyChange) -> kinds::Kind {
             node: node.0.to_vec().into(),
             slots: super::spans(ranges),
         }),
-        TopologyChange::DelSlots { ranges } => {
-            kinds::Kind::DelSlots(kinds::DelSlots { slots: super::spans(ranges) })
-        }
+        TopologyChange::DelSlots { node, ranges } => kinds::Kind::DelSlots(kinds::DelSlots {
+            slots: super::spans(ranges),
+            node: node.0.to_vec().into(),
+        }),
         TopologyChange::FlushSlots { node } => {
             kinds::Kind::FlushSlots(kinds::FlushSlots { node: node.0.to_vec().into() })
         }
@@ -108,7 +109,10 @@ fn from_kind(kind: kinds::Kind) -> Result<TopologyChange, DecodeError> {
             node: super::node_id(&message.node)?,
             ranges: super::ranges(&message.slots)?,
         },
-        kinds::Kind::DelSlots(message) => TopologyChange::DelSlots { ranges: super::ranges(&message.slots)? },
+        kinds::Kind::DelSlots(message) => TopologyChange::DelSlots {
+            node: super::node_id(&message.node)?,
+            ranges: super::ranges(&message.slots)?,
+        },
         kinds::Kind::FlushSlots(message) => {
             TopologyChange::FlushSlots { node: super::node_id(&message.node)? }
         }

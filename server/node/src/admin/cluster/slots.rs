@@ -42,9 +42,10 @@ pub(super) async fn add(call: &Call<'_>, named: Result<Vec<SlotRange>, Refusal>)
     make(call, &view, TopologyChange::AddSlots { node: view.me, ranges }).await
 }
 
-/// DELSLOTS, DELSLOTSRANGE.
+/// DELSLOTS, DELSLOTSRANGE: of this node's own slots. Their keys stay here until another node owns the slot.
 pub(super) async fn remove(call: &Call<'_>, named: Result<Vec<SlotRange>, Refusal>) -> Result<(), Refusal> {
-    make(call, &call.handle.view(), TopologyChange::DelSlots { ranges: named? }).await
+    let (view, ranges) = (call.handle.view(), named?);
+    make(call, &view, TopologyChange::DelSlots { node: view.me, ranges }).await
 }
 
 /// FLUSHSLOTS.
