@@ -23,6 +23,7 @@ use crate::store::database::Databases;
 use crate::store::locked::{Guard, LockedSlots};
 use crate::store::prefetch;
 use crate::store::slot::{Gate, Place, SlotCell};
+use crate::store::table::Table;
 use crate::tuning::{Tuned, Tuning};
 
 /// How an engine is made.
@@ -285,15 +286,15 @@ impl Engine {
     /// Removes all keys of a database but those in slots whose gate is shut.
     pub(crate) fn flush(&self, cx: &mut Context<'_>, db: usize) {
         for (slot, guard) in self.slots(db) {
-            flush_locked(cx, &self.hash, Place { db, slot }, guard);
+            drop(flush_locked(cx, &self.hash, Place { db, slot }, guard));
         }
     }
 
-    /// Removes all keys of one slot in a database, its gate open or shut; how many there were.
-    pub fn flush_slot(&self, cx: &mut Context<'_>, db: usize, slot: Slot) -> usize {
-        self.databases.existing(db).map_or(0, |database| {
-            flush_locked(cx, &self.hash, Place { db, slot }, database.slots[slot.index()].lock())
-        })
+    /// Removes all keys of one slot in a database, its gate open or shut. They are gone when this returns; freeing them
+    /// is left to the caller.
+    pub fn flush_slot(&self, cx: &mut Context<'_>, db: usize, slot: Slot) -> Option<Removed> {
+        let database = self.databases.existing(db)?;
+        flush_locked(cx, &self.hash, Place { db, slot }, database.slots[slot.index()].lock())
     }
 
     /// Has somebody look for the key of that hash when the deadline has passed.
@@ -364,17 +365,36 @@ pub(crate) fn settle(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>) {
     }
 }
 
-fn flush_locked(cx: &mut Context<'_>, hash: &KeyHash, place: Place, mut slot: Guard<'_>) -> usize {
-    let count = slot.len();
-    if count > 0 {
-        slot.touch_live(hash, cx.now);
-        let table = slot.clear();
-        place.emit(cx, Effect::FlushSlot);
-        // The keys are freed without the lock.
-        drop(slot);
-        drop(table);
+/// Keys that are in no slot any more. Dropping it frees them, which takes as long as there are many.
+#[must_use = "dropped at once, it frees the keys here and now"]
+pub struct Removed {
+    keys: usize,
+    /// Only held to be dropped.
+    _table: Table,
+}
+
+impl Removed {
+    /// How many keys.
+    pub fn keys(&self) -> usize {
+        self.keys
     }
-    count
+}
+
+impl std::fmt::Debug for Removed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Removed").field("keys", &self.keys).finish_non_exhaustive()
+    }
+}
+
+/// Takes the keys out; they are freed without the lock.
+fn flush_locked(cx: &mut Context<'_>, hash: &KeyHash, place: Place, mut slot: Guard<'_>) -> Option<Removed> {
+    let keys = slot.len();
+    (keys > 0).then(|| {
+        slot.touch_live(hash, cx.now);
+        let _table = slot.clear();
+        place.emit(cx, Effect::FlushSlot);
+        Removed { keys, _table }
+    })
 }
 
 #[cfg(test)]

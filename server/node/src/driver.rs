@@ -15,6 +15,7 @@ pub(crate) mod metadata;
 mod numbers;
 mod presence;
 pub(crate) mod propose;
+mod reclaim;
 mod register;
 mod seeds;
 pub(crate) mod shared;
@@ -167,7 +168,7 @@ pub fn start(options: ControlOptions) -> Result<Control, ControlError> {
         followed,
         pending_join: pending_join.clone(),
         outbox: Outbox::new(runtime.handle().clone(), Arc::clone(&shared.peers), Arc::clone(&shared) as _),
-        gates: gates::Gates::new(options.engine),
+        gates: gates::Gates::new(options.engine)?,
         require_full_coverage: options.require_full_coverage,
         waiting: HashMap::new(),
     };
@@ -489,6 +490,21 @@ mod tests {
         let refused = other.meet(&one).await.expect_err("it has another secret");
         assert!(matches!(refused, MeetError::OtherSecret(_)), "{refused}");
         assert!(other.handle().view().is_alone() && !other.handle().view().joining);
+    }
+
+    #[tokio::test]
+    async fn an_address_without_a_node_is_named_once_with_the_reason() {
+        let node = Member::start("nobody");
+        let handle = node.handle();
+        let bound = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = bound.local_addr().expect("bound").port();
+        let silent = handle.meet("127.0.0.1".to_owned(), port).await.expect_err("it never answers");
+        assert_eq!(silent.to_string(), format!("ERR No node answers at 127.0.0.1:{port}: no answer in time"));
+        drop(bound);
+        let gone = handle.meet("127.0.0.1".to_owned(), port).await.expect_err("nobody listens");
+        let text = gone.to_string();
+        assert!(text.starts_with(&format!("ERR No node answers at 127.0.0.1:{port}: ")), "{text}");
+        assert_eq!(text.matches("127.0.0.1").count(), 1, "{text}");
     }
 
     #[tokio::test]

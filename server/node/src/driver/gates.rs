@@ -5,18 +5,21 @@
 //! whoever still routes by the old one is refused and routes again.
 //!
 //! A slot that became another shard's takes its keys with it, in the cluster's eyes: what lies here is removed, so that
-//! it can never come back as stale data. The keys of a slot without an owner stay, as in Redis.
+//! it can never come back as stale data. They are out of the slot before the topology that says so is published, which
+//! takes no time; freeing them does, and is left to `reclaim`. The keys of a slot without an owner stay, as in Redis.
 //!
 //! Invariants: a gate is open only while this life of this node is granted the slot and nobody holds it; shutting returns
 //! when no command runs on the slot any more.
 
+use std::io;
 use std::sync::Arc;
 
 use nuthatch_cluster::routing::Standing;
 use nuthatch_cluster::topology::Topology;
-use nuthatch_engine::{Context, Engine, Gate, NoEffects, Rng, Seat, Stats};
+use nuthatch_engine::{Context, Engine, Gate, NoEffects, Removed, Rng, Seat, Stats};
 use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 
+use super::reclaim::Reclaimer;
 use crate::clock;
 
 /// One slot's gate.
@@ -32,16 +35,18 @@ struct State {
 /// Which gates are open.
 pub(crate) struct Gates {
     engine: Arc<Engine>,
+    reclaimer: Reclaimer<Removed>,
     states: Box<[State]>,
     seat: Seat,
 }
 
 impl Gates {
-    /// Shuts all gates: a process that has just started owns nothing.
-    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+    /// Shuts all gates: a process that has just started owns nothing. An error is the system's refusal of a thread.
+    pub(crate) fn new(engine: Arc<Engine>) -> io::Result<Self> {
         Slot::all().for_each(|slot| engine.set_gate(slot, Gate::Shut));
+        let states = vec![State::default(); usize::from(SLOT_COUNT)].into();
         let seat = engine.seat();
-        Self { engine, seat, states: vec![State::default(); usize::from(SLOT_COUNT)].into() }
+        Ok(Self { engine, reclaimer: Reclaimer::start()?, seat, states })
     }
 
     /// Shuts the gates of slots that are not this node's in that topology: before it is published.
@@ -54,7 +59,7 @@ impl Gates {
                 state.open = false;
                 let moved = topology.owner(slot).is_some_and(|shard| shard.primary.node != standing.me());
                 if moved && state.used {
-                    sweep(&self.engine, slot);
+                    sweep(&self.engine, &self.reclaimer, slot);
                     state.used = false;
                 }
             }
@@ -89,15 +94,104 @@ impl Gates {
 }
 
 /// Removes the keys of a slot whose gate is shut.
-fn sweep(engine: &Engine, slot: Slot) {
+fn sweep(engine: &Engine, reclaimer: &Reclaimer<Removed>, slot: Slot) {
     let (mut stats, mut rng) = (Stats::default(), Rng::new(0));
     let mut context = Context::new(clock::now(), &NoEffects, &mut stats, &mut rng);
     for db in 0..engine.databases() {
-        let removed = engine.flush_slot(&mut context, db, slot);
-        if removed > 0 {
+        if let Some(removed) = engine.flush_slot(&mut context, db, slot) {
             tracing::warn!(
-                "slot {slot} is another node's now: {removed} keys that were left in it are removed"
+                "slot {slot} is another node's now: {} keys that were left in it are removed",
+                removed.keys()
             );
+            reclaimer.free(removed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nuthatch_cluster::topology::{
+        Address, GroupId, Joiner, ProcessId, Role, SlotRange, StorageId, TopologyChange,
+    };
+    use nuthatch_engine::EngineOptions;
+    use nuthatch_proto::command_table::DataCommand;
+    use nuthatch_proto::ids::{LogIndex, NodeId, ShardId};
+    use nuthatch_proto::resp::args::OwnedArgs;
+    use nuthatch_proto::resp::{Protocol, ReplyWriter};
+
+    use super::*;
+
+    const KEYS: usize = 100;
+
+    fn joiner(number: u8, slots: Vec<SlotRange>) -> Joiner {
+        Joiner {
+            id: NodeId([number; 20]),
+            shard: ShardId([number; 20]),
+            storage: StorageId([number; 16]),
+            process: ProcessId([number; 16]),
+            address: Address { host: "h".to_owned(), port: 1, bus_port: 2, hostname: String::new() },
+            slots,
+        }
+    }
+
+    /// Node 1 with all slots, and node 2 with none.
+    fn two_nodes() -> Topology {
+        let one = Topology::singleton(GroupId([1; 16]), LogIndex(1), joiner(1, vec![SlotRange::ALL]));
+        let join = TopologyChange::Join { joiner: joiner(2, Vec::new()), role: Role::Watcher };
+        one.apply(LogIndex(2), &join).expect("it is new")
+    }
+
+    fn after(topology: &Topology, change: TopologyChange) -> Topology {
+        topology.apply(LogIndex(topology.applied().0 + 1), &change).expect("it is legal")
+    }
+
+    /// What the driver does when that topology comes.
+    fn publish(gates: &mut Gates, topology: &Topology) {
+        let standing = Standing::new(topology, NodeId([1; 20]), ProcessId([1; 16]), false);
+        gates.shut_lost(topology, &standing);
+        gates.open_gained(topology, &standing);
+    }
+
+    fn fill(engine: &Engine) {
+        let (mut stats, mut rng) = (Stats::default(), Rng::new(0));
+        let mut context = Context::new(clock::now(), &NoEffects, &mut stats, &mut rng);
+        for number in 0..KEYS {
+            let key = format!("{{t}}{number}");
+            let args = OwnedArgs::from_iter([&b"SET"[..], key.as_bytes(), b"v"]);
+            let mut out = Vec::new();
+            let mut reply = ReplyWriter::new(&mut out, Protocol::Resp2);
+            let slot = Slot::of_key(key.as_bytes());
+            let done = engine.execute(&mut context, 0, DataCommand::Set, args.as_args(), slot, &mut reply);
+            assert_eq!((done, &out[..]), (Ok(()), &b"+OK\r\n"[..]));
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_slot_that_moved_are_gone_at_once_and_do_not_come_back_with_it() {
+        let engine = Arc::new(Engine::new(EngineOptions { databases: 1, hash_seed: 1 }));
+        let mut gates = Gates::new(Arc::clone(&engine)).expect("a thread");
+        let mut topology = two_nodes();
+        publish(&mut gates, &topology);
+        fill(&engine);
+        let slot = Slot::of_key(b"{t}");
+        let count = || engine.count_keys_in_slot(0, slot);
+        let (one, two) = (NodeId([1; 20]), NodeId([2; 20]));
+        let give = |node, from| TopologyChange::SetSlotNode { slot, node, expected: Some(ShardId(from)) };
+
+        // Nobody's for a while: the keys are still what they were.
+        let ranges = vec![SlotRange::single(slot)];
+        let nobodys = after(&topology, TopologyChange::DelSlots { node: one, ranges: ranges.clone() });
+        publish(&mut gates, &nobodys);
+        assert_eq!(count(), KEYS);
+        topology = after(&nobodys, TopologyChange::AddSlots { node: one, ranges });
+        publish(&mut gates, &topology);
+        assert_eq!(count(), KEYS);
+
+        topology = after(&topology, give(two, [1; 20]));
+        publish(&mut gates, &topology);
+        assert_eq!(count(), 0);
+        topology = after(&topology, give(one, [2; 20]));
+        publish(&mut gates, &topology);
+        assert_eq!(count(), 0, "what another node may have changed meanwhile");
     }
 }
