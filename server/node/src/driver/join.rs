@@ -44,6 +44,9 @@ const INVITE_DEADLINE: Duration = Duration::from_secs(7);
 /// How long to wait before a Join whose fate is unknown is repeated.
 const RESUME_PAUSE: Duration = Duration::from_millis(500);
 
+/// The reason of whoever ran out of time.
+const LATE: &str = "no answer in time";
+
 /// Why a node did not become a member.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum JoinError {
@@ -53,7 +56,7 @@ pub(crate) enum JoinError {
     /// The other node is about to join a group itself.
     #[error("the node is about to join another one")]
     Busy,
-    /// It may have, or may yet: there was no answer.
+    /// It may have, or may yet: why there was no answer, to be put behind a colon.
     #[error("{0}")]
     Unknown(String),
 }
@@ -61,9 +64,9 @@ pub(crate) enum JoinError {
 /// Why CLUSTER MEET failed. `Display` is the error for the client, its code first.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MeetError {
-    /// Nobody is there.
-    #[error("ERR No node answers at {0}")]
-    Unreachable(String),
+    /// Nobody is there; why.
+    #[error("ERR No node answers at {0}: {1}")]
+    Unreachable(String, String),
     /// It has another cluster secret.
     #[error("ERR The node at {0} has another cluster-secret")]
     OtherSecret(String),
@@ -79,15 +82,34 @@ pub enum MeetError {
     /// The group refuses the node.
     #[error("{0}")]
     Refused(String),
-    /// It is not known to be done; the node goes on trying.
-    #[error("CLUSTERDOWN No answer from {0} in time ({1}); the node goes on trying to join")]
+    /// This node is about to join the other's cluster; why it has not yet.
+    #[error("CLUSTERDOWN This node has not joined the cluster at {0} yet and goes on trying: {1}")]
+    NotYet(String, String),
+    /// Whether it is done is not known; why.
+    #[error("CLUSTERDOWN It is not known whether the node at {0} and this one have met: {1}")]
     Unknown(String, String),
+}
+
+impl MeetError {
+    /// The sentence without the error's code, for the log.
+    pub(crate) fn sentence(&self) -> String {
+        without_code(&self.to_string()).to_owned()
+    }
+}
+
+/// An error for a client without its code.
+fn without_code(text: &str) -> &str {
+    let is_code = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    text.split_once(' ').filter(|(code, _)| is_code(code)).map_or(text, |(_, sentence)| sentence)
 }
 
 impl Shared {
     /// What `CLUSTER MEET` does: afterwards both nodes are members of one group, and this node has applied it.
     pub(crate) async fn meet(self: &Arc<Self>, target: &PeerAddress) -> Result<(), MeetError> {
-        let deadline = || MeetError::Unknown(target.to_string(), "too slow".to_owned());
+        let unknown = |reason: String| match self.view().joining {
+            true => MeetError::NotYet(target.to_string(), reason),
+            false => MeetError::Unknown(target.to_string(), reason),
+        };
         let met = async {
             let _turn = self.membership.lock().await;
             loop {
@@ -95,13 +117,11 @@ impl Shared {
                     Err(JoinError::Busy) => {}
                     Ok(outcome) => return outcome,
                     Err(JoinError::Refused(text)) => return Err(MeetError::Refused(text)),
-                    Err(JoinError::Unknown(reason)) => {
-                        return Err(MeetError::Unknown(target.to_string(), reason));
-                    }
+                    Err(JoinError::Unknown(reason)) => return Err(unknown(reason)),
                 }
             }
         };
-        timeout(MEET_DEADLINE, met).await.unwrap_or_else(|_| Err(deadline()))
+        timeout(MEET_DEADLINE, met).await.unwrap_or_else(|_| Err(unknown(LATE.to_owned())))
     }
 
     async fn meet_once(self: &Arc<Self>, target: &PeerAddress) -> Result<Result<(), MeetError>, JoinError> {
@@ -110,7 +130,7 @@ impl Shared {
             Err(error) if error.is_unauthenticated() => {
                 return Ok(Err(MeetError::OtherSecret(target.to_string())));
             }
-            Err(error) => return Ok(Err(MeetError::Unreachable(error.to_string()))),
+            Err(error) => return Ok(Err(MeetError::Unreachable(target.to_string(), error.cause()))),
         };
         let view = self.view();
         if view.joining {
@@ -156,7 +176,9 @@ impl Shared {
                 sleep(RESUME_PAUSE).await;
                 match shared.join_once(&target).await {
                     Ok(()) => tracing::info!("joined the cluster at {target}"),
-                    Err(JoinError::Refused(text)) => tracing::warn!("{target} refused this node: {text}"),
+                    Err(JoinError::Refused(text)) => {
+                        tracing::warn!("not joined at {target}: {}", without_code(&text));
+                    }
                     Err(JoinError::Busy) => {}
                     Err(JoinError::Unknown(reason)) => tracing::warn!("not yet joined at {target}: {reason}"),
                 }
@@ -208,11 +230,11 @@ impl Shared {
             Err(error) if error.is_unauthenticated() => {
                 return Err(JoinError::Refused(MeetError::OtherSecret(target.to_string()).to_string()));
             }
-            Err(error) => return Err(JoinError::Unknown(error.to_string())),
+            Err(error) => return Err(JoinError::Unknown(error.cause())),
         };
         match response.outcome {
             Some(join_response::Outcome::Topology(bytes)) => {
-                let unusable = |what: String| JoinError::Unknown(format!("{target} answered with {what}"));
+                let unusable = |what: String| JoinError::Unknown(format!("it answered with {what}"));
                 let topology = Topology::decode(&bytes).map_err(|error| unusable(error.to_string()))?;
                 match topology.node(me) {
                     Some(node) if node.storage == storage => Ok(topology),
@@ -222,7 +244,7 @@ impl Shared {
             Some(join_response::Outcome::Refused(text)) => Err(JoinError::Refused(text)),
             Some(join_response::Outcome::Busy(_)) => Err(JoinError::Busy),
             Some(join_response::Outcome::Unavailable(reason)) => Err(JoinError::Unknown(reason)),
-            None => Err(JoinError::Unknown(format!("{target} answered nothing"))),
+            None => Err(JoinError::Unknown("an empty answer".to_owned())),
         }
     }
 
@@ -235,14 +257,14 @@ impl Shared {
         };
         let call = |mut client: Client| async move { client.invite(request).await };
         let response = self.peers.call(target, INVITE_DEADLINE, call).await;
-        match response.map_err(|error| JoinError::Unknown(error.to_string()))?.outcome {
+        match response.map_err(|error| JoinError::Unknown(error.cause()))?.outcome {
             Some(invite_response::Outcome::Joined(index)) => {
                 self.await_applied(LogIndex(index)).await;
                 Ok(())
             }
             Some(invite_response::Outcome::Refused(text)) => Err(JoinError::Refused(text)),
             Some(invite_response::Outcome::Unavailable(reason)) => Err(JoinError::Unknown(reason)),
-            None => Err(JoinError::Unknown(format!("{target} answered nothing"))),
+            None => Err(JoinError::Unknown("an empty answer".to_owned())),
         }
     }
 
@@ -257,7 +279,9 @@ impl Shared {
         if view.topology.group() != group {
             if !view.is_alone() {
                 let count = u32::try_from(view.topology.nodes().len()).unwrap_or(u32::MAX);
-                let refusal = MeetError::TwoClusters("the address".to_owned(), count);
+                // Who invites is reached from here, so it may know this node by the address on that side.
+                let here = PeerAddress::from(&self.own_address(resolve(&inviter).await));
+                let refusal = MeetError::TwoClusters(here.to_string(), count);
                 return Err(JoinError::Refused(refusal.to_string()));
             }
             self.join(&inviter).await?;
@@ -290,7 +314,7 @@ impl Shared {
                 | ProposeError::Busy
                 | ProposeError::NoSuccessor
                 | ProposeError::StillVoter),
-            ) => Err(JoinError::Unknown(error.to_string())),
+            ) => Err(JoinError::Unknown(without_code(&error.to_string()).to_owned())),
         }
     }
 
@@ -315,4 +339,42 @@ async fn resolve(peer: &PeerAddress) -> Option<IpAddr> {
     }
     let found = tokio::net::lookup_host((peer.host.as_str(), peer.port)).await;
     found.ok()?.next().map(|address| address.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: MeetError, expected: &str) {
+        assert_eq!(error.to_string(), expected);
+        let (_, sentence) = expected.split_once(' ').expect("a code and a sentence");
+        assert_eq!(error.sentence(), sentence);
+        assert_eq!(without_code(sentence), sentence, "there is one code");
+    }
+
+    #[test]
+    fn each_error_is_a_code_and_one_sentence() {
+        let at = || "10.0.0.9:17001".to_owned();
+        let late = || LATE.to_owned();
+        check(
+            MeetError::Unreachable(at(), late()),
+            "ERR No node answers at 10.0.0.9:17001: no answer in time",
+        );
+        check(MeetError::OtherSecret(at()), "ERR The node at 10.0.0.9:17001 has another cluster-secret");
+        check(
+            MeetError::TwoClusters(at(), 3),
+            "ERR The node at 10.0.0.9:17001 is a member of another cluster of 3 nodes. Only a node that is alone can be \
+             added: reset it first (CLUSTER RESET)",
+        );
+        check(
+            MeetError::NotYet(at(), late()),
+            "CLUSTERDOWN This node has not joined the cluster at 10.0.0.9:17001 yet and goes on trying: no answer in time",
+        );
+        check(
+            MeetError::Unknown(at(), late()),
+            "CLUSTERDOWN It is not known whether the node at 10.0.0.9:17001 and this one have met: no answer in time",
+        );
+        check(MeetError::Refused("ERR Slot 5 is already busy".to_owned()), "ERR Slot 5 is already busy");
+    }
 }

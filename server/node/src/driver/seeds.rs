@@ -82,7 +82,7 @@ async fn join_any(shared: &Arc<Shared>, seeds: &[PeerAddress]) {
             if let Advice::Join(target) = advice {
                 match shared.meet(target).await {
                     Ok(()) => tracing::info!("joined the cluster at {target}"),
-                    Err(error) => tracing::warn!("not joined at {target}: {error}"),
+                    Err(error) => tracing::warn!("not joined at {target}: {}", error.sentence()),
                 }
             }
         }

@@ -95,18 +95,28 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
+    /// Why, without saying again who it was: to be put behind a colon.
+    pub(crate) fn cause(&self) -> String {
+        match self {
+            Self::Address(_) => "that is no address".to_owned(),
+            Self::Deadline(_) => "no answer in time".to_owned(),
+            Self::Status { status, .. } => reason(status),
+        }
+    }
+
     /// Whether the peer demands another cluster secret.
     pub(crate) fn is_unauthenticated(&self) -> bool {
         matches!(self, Self::Status { status, .. } if status.code() == tonic::Code::Unauthenticated)
     }
 }
 
-/// The innermost cause is the one worth reading ("Connection refused"); tonic's own text is "transport error".
+/// The innermost cause is the one worth reading ("connection refused"); tonic's own text is "transport error".
 fn reason(status: &Status) -> String {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(status);
     let mut innermost = None;
     while let Some(error) = cause {
-        innermost = Some(error.to_string());
+        let system = error.downcast_ref::<std::io::Error>().filter(|error| error.raw_os_error().is_some());
+        innermost = Some(system.map_or_else(|| error.to_string(), |error| error.kind().to_string()));
         cause = error.source();
     }
     innermost.unwrap_or_else(|| status.message().to_owned())
@@ -214,7 +224,8 @@ mod tests {
         let call = peers
             .call(&address, Duration::from_secs(5), |mut client| async move { client.probe(request).await });
         let error = call.await.unwrap_err();
-        assert!(error.to_string().contains("refused"), "{error}");
+        assert_eq!(error.to_string(), format!("{address}: connection refused"));
+        assert_eq!(error.cause(), "connection refused");
         assert!(!error.is_unauthenticated());
     }
 }
