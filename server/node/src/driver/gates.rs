@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_keys_of_a_slot_that_moved_are_gone_at_once_and_do_not_come_back_with_it() {
-        let engine = Arc::new(Engine::new(EngineOptions { databases: 1, hash_seed: 1 }));
+        let engine = Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 }));
         let mut gates = Gates::new(Arc::clone(&engine)).expect("a thread");
         let mut topology = two_nodes();
         publish(&mut gates, &topology);
