@@ -8,7 +8,6 @@ mod args;
 mod bitmap;
 mod counter;
 mod deadline;
-mod draw;
 mod elements;
 mod error;
 mod hash;

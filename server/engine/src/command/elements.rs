@@ -1,11 +1,11 @@
-//! What the commands on collections share: replying with elements, and ranges of positions that count from both ends.
+//! What the commands on collections share: replying with elements, alone or in pairs, and ranges of positions that count from both ends.
 //!
 //! Elements come borrowed from the value and are written straight into the reply; nothing is collected in between. Positions
 //! beyond an end are cut, as in Redis: a range that misses is empty, not an error.
 
 use std::ops::Range;
 
-use nuthatch_proto::resp::ReplyWriter;
+use nuthatch_proto::resp::{Protocol, ReplyWriter};
 
 use crate::value::Item;
 
@@ -15,6 +15,28 @@ pub(super) fn bulk(reply: &mut ReplyWriter<'_>, item: Item<'_>) {
     match item {
         Item::Bytes(bytes) => reply.bulk(bytes),
         Item::Integer(number) => reply.bulk_integer(number),
+    }
+}
+
+/// The header of so many members, each with what belongs to it or not: flat in RESP2, pairs in RESP3.
+pub(super) fn members_header(reply: &mut ReplyWriter<'_>, count: usize, paired: bool) {
+    let flat = paired && reply.protocol() == Protocol::Resp2;
+    reply.array(if flat { count.saturating_mul(2) } else { count });
+}
+
+/// A member, and what belongs to it as `companion` writes it.
+#[inline]
+pub(super) fn member(
+    reply: &mut ReplyWriter<'_>,
+    member: Item<'_>,
+    companion: Option<impl FnOnce(&mut ReplyWriter<'_>)>,
+) {
+    if companion.is_some() && reply.protocol() == Protocol::Resp3 {
+        reply.array(2);
+    }
+    bulk(reply, member);
+    if let Some(companion) = companion {
+        companion(reply);
     }
 }
 

@@ -6,13 +6,16 @@
 //!
 //! A reply of repeated elements is as long as the client likes, so it has a bound of its own.
 
+use foldhash::quality::FixedState;
 use hashbrown::HashSet;
-use nuthatch_proto::resp::ReplyWriter;
+use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::args::integer;
+use super::args::{integer, is};
+use super::elements;
 use super::{CommandError, Handled};
-use crate::context::Rng;
-use crate::value::Item;
+use crate::context::{Context, Rng};
+use crate::store::locked::LockedSlots;
+use crate::value::{Collection, Item};
 
 /// Of how many elements at least one must be wanted for all to be walked through.
 const WALK: usize = 3;
@@ -21,7 +24,7 @@ const REPLY_MAX: usize = 512 << 20;
 
 /// How many elements are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Draw {
+enum Draw {
     /// So many different ones, or all there are.
     Distinct(usize),
     /// Exactly so many, each drawn from all.
@@ -49,7 +52,7 @@ pub(super) trait Drawn {
 
 impl Draw {
     /// Reads a count.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, CommandError> {
+    fn parse(text: &[u8]) -> Result<Self, CommandError> {
         let count = integer(text)?;
         if count == i64::MIN {
             return Err(CommandError::Other(
@@ -61,14 +64,14 @@ impl Draw {
     }
 
     /// Refuses a count that cannot be doubled, for replies with two parts per element.
-    pub(super) fn check_pairs(self) -> Handled {
+    fn check_pairs(self) -> Handled {
         let (Self::Distinct(count) | Self::Repeated(count)) = self;
         let fits = i64::try_from(count).is_ok_and(|count| count <= i64::MAX / 2);
         if fits { Ok(()) } else { Err(OUT_OF_RANGE) }
     }
 
     /// How many elements of so many that will be.
-    pub(super) fn count(self, len: usize) -> usize {
+    fn count(self, len: usize) -> usize {
         match self {
             Self::Distinct(count) => count.min(len),
             Self::Repeated(count) => count,
@@ -76,7 +79,7 @@ impl Draw {
     }
 
     /// Draws, and has `write` reply with each element.
-    pub(super) fn run<C: Drawn>(
+    fn run<C: Drawn>(
         self,
         collection: &C,
         rng: &mut Rng,
@@ -110,10 +113,51 @@ impl Draw {
     }
 }
 
+/// Runs `key [count [paired]]`: one member, or as many as the count says, with what `companion` writes of each if the
+/// word is there.
+pub(super) fn members<C: Collection + Drawn>(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+    paired: Option<&str>,
+    companion: impl Fn(&mut ReplyWriter<'_>, C::Element<'_>),
+) -> Handled {
+    let Some(count) = args.get(2) else {
+        match slots.read::<C>(cx, args.at(1))?.and_then(|collection| collection.random(cx.rng)) {
+            Some(element) => elements::bulk(reply, C::name(element)),
+            None => reply.null(),
+        }
+        return Ok(());
+    };
+    // Without such a word, an argument too many is seen before the count is.
+    if paired.is_none() && args.len() > 3 {
+        return Err(CommandError::Syntax);
+    }
+    let draw = Draw::parse(count)?;
+    let paired = match (args.get(3), paired) {
+        (None, _) => false,
+        (Some(word), Some(paired)) if is(word, paired) && args.len() == 4 => true,
+        (Some(_), _) => return Err(CommandError::Syntax),
+    };
+    if paired {
+        draw.check_pairs()?;
+    }
+    let Some(collection) = slots.read::<C>(cx, args.at(1))? else {
+        reply.array(0);
+        return Ok(());
+    };
+    elements::members_header(reply, draw.count(collection.len()), paired);
+    draw.run(collection, cx.rng, reply, |reply, element| {
+        let companion = paired.then_some(|reply: &mut ReplyWriter<'_>| companion(reply, element));
+        elements::member(reply, C::name(element), companion);
+    })
+}
+
 const OUT_OF_RANGE: CommandError = CommandError::Other("ERR value is out of range");
 
 /// Shows `count` different elements, or all there are.
-pub(super) fn distinct<'a, C: Drawn>(
+fn distinct<'a, C: Drawn>(
     collection: &'a C,
     count: usize,
     rng: &mut Rng,
@@ -131,7 +175,7 @@ pub(super) fn distinct<'a, C: Drawn>(
         }
         return;
     }
-    let mut drawn = HashSet::with_capacity(wanted);
+    let mut drawn = HashSet::with_capacity_and_hasher(wanted, FixedState::with_seed(rng.next_u64()));
     while drawn.len() < wanted {
         let Some(element) = collection.random(rng) else { return };
         if drawn.insert(C::name(element)) {
@@ -158,7 +202,7 @@ mod tests {
             let hash = hash(fields);
             let mut times = vec![0_u32; fields];
             for _ in 0..2_000 {
-                let mut seen = HashSet::new();
+                let mut seen = std::collections::BTreeSet::new();
                 distinct(&hash, count, &mut rng, |(field, _)| {
                     let text = String::from_utf8(field.to_vec()).expect("digits");
                     let number: usize = text.parse().expect("digits");

@@ -13,7 +13,7 @@ mod query;
 mod range;
 mod walk;
 
-use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
+use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use super::{CommandError, Handled, args, elements};
 use crate::context::Context;
@@ -38,26 +38,15 @@ fn write_members<'a>(
     members: impl Iterator<Item = (Item<'a>, f64)>,
     with_scores: bool,
 ) {
-    write_header(reply, count, with_scores);
+    elements::members_header(reply, count, with_scores);
     members.for_each(|member| write_member(reply, member, with_scores));
-}
-
-/// The header of so many members, and perhaps their scores.
-fn write_header(reply: &mut ReplyWriter<'_>, count: usize, with_scores: bool) {
-    let flat = with_scores && reply.protocol() == Protocol::Resp2;
-    reply.array(if flat { count.saturating_mul(2) } else { count });
 }
 
 /// A member, and perhaps its score.
 #[inline]
 fn write_member(reply: &mut ReplyWriter<'_>, (member, score): (Item<'_>, f64), with_scores: bool) {
-    if with_scores && reply.protocol() == Protocol::Resp3 {
-        reply.array(2);
-    }
-    elements::bulk(reply, member);
-    if with_scores {
-        reply.double(score);
-    }
+    let score = with_scores.then_some(|reply: &mut ReplyWriter<'_>| reply.double(score));
+    elements::member(reply, member, score);
 }
 
 /// A score, or null.

@@ -200,6 +200,11 @@ impl Set {
         }
     }
 
+    /// Whether drawing a member takes the same time however many there are.
+    pub fn has_index(&self) -> bool {
+        !matches!(self.0, Form::Compact(_))
+    }
+
     /// A member that the dice choose, each with the same chance.
     pub fn random(&self, rng: &mut Rng) -> Option<Item<'_>> {
         match &self.0 {

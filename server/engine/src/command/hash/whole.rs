@@ -3,13 +3,11 @@
 //! HGETALL is a map in RESP3; HRANDFIELD's fields with their values are pairs there, because a field may come twice. What is
 //! a page and how fields are drawn is decided in [`scan`] and [`random`], for all collections alike.
 
-use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
+use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::super::args::is;
 use super::super::elements;
-use super::super::random::{Draw, Drawn};
+use super::super::random::{self, Drawn};
 use super::super::scan::{self, Scanned};
-use super::value_or_null;
 use crate::command::CommandError;
 use crate::context::{Context, Rng};
 use crate::store::locked::LockedSlots;
@@ -113,36 +111,8 @@ pub(in super::super) fn hrandfield(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Result<(), CommandError> {
-    let key = args.at(1);
-    if args.len() == 2 {
-        let hash = slots.read::<Hash>(cx, key)?;
-        value_or_null(reply, hash.and_then(|hash| hash.random(cx.rng)).map(|(field, _)| field));
-        return Ok(());
-    }
-    let draw = Draw::parse(args.at(2))?;
-    let with_values = match args.len() {
-        3 => false,
-        4 if is(args.at(3), "WITHVALUES") => true,
-        _ => return Err(CommandError::Syntax),
-    };
-    if with_values {
-        draw.check_pairs()?;
-    }
-    let Some(hash) = slots.read::<Hash>(cx, key)? else {
-        reply.array(0);
-        return Ok(());
-    };
-    let nested = with_values && reply.protocol() == Protocol::Resp3;
-    let parts = if with_values && !nested { 2 } else { 1 };
-    reply.array(draw.count(hash.len()) * parts);
-    draw.run(hash, cx.rng, reply, |reply, (field, value)| {
-        if nested {
-            reply.array(2);
-        }
-        elements::bulk(reply, field);
-        if with_values {
-            elements::bulk(reply, value);
-        }
+    random::members::<Hash>(cx, slots, args, reply, Some("withvalues"), |reply, (_, value)| {
+        elements::bulk(reply, value);
     })
 }
 

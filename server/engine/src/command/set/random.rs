@@ -7,13 +7,13 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 use smallvec::SmallVec;
 
 use crate::command::args::count;
-use crate::command::draw::{self, Draw};
+use crate::command::random::{self, Drawn};
 use crate::command::{CommandError, Handled, elements};
 use crate::context::{Context, Rng};
 use crate::effect::Effect;
 use crate::notice::Classes;
 use crate::store::locked::{Emitter, LockedSlots};
-use crate::value::{IntegerText, Set};
+use crate::value::{IntegerText, Item, Set};
 
 pub(in crate::command) fn spop(
     cx: &mut Context<'_>,
@@ -66,39 +66,30 @@ pub(in crate::command) fn srandmember(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    if args.len() > 3 {
-        return Err(CommandError::Syntax);
-    }
-    let wanted = args.get(2).map(Draw::parse).transpose()?;
-    let mut rng = Rng::new(cx.rng.next_u64());
-    let set = slots.read::<Set>(cx, args.at(1))?;
-    match (wanted, set) {
-        (None, None) => reply.null(),
-        (Some(_), None) => reply.array(0),
-        (None, Some(set)) => write_one(set, &mut rng, reply),
-        (Some(Draw::Distinct(count)), Some(set)) => {
-            let size = (count, set.len());
-            reply.array(count.min(set.len()));
-            draw::distinct(
-                &mut rng,
-                size,
-                set.iter(),
-                |rng| set.random(rng),
-                |member| member,
-                |member| elements::bulk(reply, member),
-            );
-        }
-        (Some(Draw::Repeated(count)), Some(set)) => {
-            reply.array(count);
-            draw::repeated(count, reply, |reply| write_one(set, &mut rng, reply))?;
-        }
-    }
-    Ok(())
+    random::members::<Set>(cx, slots, args, reply, None, |_, _| {})
 }
 
-fn write_one(set: &Set, rng: &mut Rng, reply: &mut ReplyWriter<'_>) {
-    if let Some(member) = set.random(rng) {
-        elements::bulk(reply, member);
+impl Drawn for Set {
+    type Element<'a> = Item<'a>;
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn has_index(&self) -> bool {
+        self.has_index()
+    }
+
+    fn random(&self, rng: &mut Rng) -> Option<Item<'_>> {
+        self.random(rng)
+    }
+
+    fn elements(&self) -> impl Iterator<Item = Item<'_>> {
+        self.iter()
+    }
+
+    fn name<'a>(member: Self::Element<'a>) -> Item<'a> {
+        member
     }
 }
 

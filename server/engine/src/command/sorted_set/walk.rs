@@ -5,10 +5,9 @@
 use nuthatch_proto::resp::double::DoubleText;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::super::random::{Draw, Drawn};
+use super::super::Handled;
+use super::super::random::{self, Drawn};
 use super::super::scan::{self, Scanned};
-use super::super::{CommandError, Handled, args, elements};
-use super::{write_header, write_member};
 use crate::context::{Context, Rng};
 use crate::store::locked::LockedSlots;
 use crate::value::{Item, SortedSet};
@@ -61,30 +60,9 @@ pub(in super::super) fn zrandmember(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    let key = args.at(1);
-    if args.len() == 2 {
-        let set = slots.read::<SortedSet>(cx, key)?;
-        match set.and_then(|set| set.random(cx.rng)) {
-            Some((member, _)) => elements::bulk(reply, member),
-            None => reply.null(),
-        }
-        return Ok(());
-    }
-    let draw = Draw::parse(args.at(2))?;
-    let with_scores = match args.len() {
-        3 => false,
-        4 if args::is(args.at(3), "withscores") => true,
-        _ => return Err(CommandError::Syntax),
-    };
-    if with_scores {
-        draw.check_pairs()?;
-    }
-    let Some(set) = slots.read::<SortedSet>(cx, key)? else {
-        reply.array(0);
-        return Ok(());
-    };
-    write_header(reply, draw.count(set.len()), with_scores);
-    draw.run(set, cx.rng, reply, |reply, member| write_member(reply, member, with_scores))
+    random::members::<SortedSet>(cx, slots, args, reply, Some("withscores"), |reply, (_, score)| {
+        reply.double(score);
+    })
 }
 
 #[cfg(test)]
