@@ -486,7 +486,7 @@ mod tests {
             let name = spec.name;
             assert!(!spec.summary.is_empty() && spec.summary.ends_with('.'), "{name}");
             assert!(!spec.complexity.is_empty() && spec.since.split('.').count() == 3, "{name}");
-            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{name}");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b"-_".contains(&b)), "{name}");
             let least = if container.is_some() { 2 } else { 1 };
             assert!(spec.arity.unsigned_abs() >= least, "{name}");
             assert_eq!(

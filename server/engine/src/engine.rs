@@ -22,6 +22,7 @@ use crate::standstill::{Seat, Turns};
 use crate::store::database::Databases;
 use crate::store::locked::{Guard, LockedSlots};
 use crate::store::prefetch;
+use crate::store::reclaim::Reclaim;
 use crate::store::slot::{Gate, Place, SlotCell};
 use crate::store::table::Table;
 use crate::tuning::{Tuned, Tuning};
@@ -56,6 +57,15 @@ pub struct DatabaseStats {
     pub avg_ttl: u64,
 }
 
+/// Keys whose memory is, or was, given back later.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Lazyfree {
+    /// How many wait.
+    pub pending: usize,
+    /// How many had to wait and are freed.
+    pub freed: u64,
+}
+
 /// The data of a node.
 pub struct Engine {
     databases: Databases,
@@ -66,16 +76,17 @@ pub struct Engine {
     turns: Turns,
 }
 
-/// The keyed hash of the slots' tables, and what may be tuned in them; the limits of the collections bring the same
-/// seed.
+/// What all slots have in common: the keyed hash of their tables, what may be tuned in them (the limits of the
+/// collections bring the same seed), and where their garbage goes.
 pub(crate) struct KeyHash {
     state: FixedState,
     pub(crate) tuned: Tuned,
+    pub(crate) reclaim: Reclaim,
 }
 
 impl KeyHash {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { state: FixedState::with_seed(seed), tuned: Tuned::new(seed) }
+        Self { state: FixedState::with_seed(seed), tuned: Tuned::new(seed), reclaim: Reclaim::default() }
     }
 
     #[inline]
@@ -283,10 +294,12 @@ impl Engine {
         Slot::all().filter_map(move |slot| Some((slot, self.open_slot(db, slot)?)))
     }
 
-    /// Removes all keys of a database but those in slots whose gate is shut.
+    /// Removes all keys of a database but those in slots whose gate is shut; they are freed later.
     pub(crate) fn flush(&self, cx: &mut Context<'_>, db: usize) {
         for (slot, guard) in self.slots(db) {
-            drop(flush_locked(cx, &self.hash, Place { db, slot }, guard));
+            if let Some(removed) = flush_locked(cx, &self.hash, Place { db, slot }, guard) {
+                self.hash.reclaim.table(removed.table);
+            }
         }
     }
 
@@ -321,6 +334,22 @@ impl Engine {
     #[cfg(test)]
     pub(crate) fn wheels(&self, db: usize) -> Option<&crate::expiry::Wheels> {
         self.databases.existing(db).map(|database| &database.wheels)
+    }
+
+    /// Gives back the memory of large values that are gone, about so many allocations; how many it freed. If that
+    /// reaches `budget`, more may be left. To be called between commands, every few tens of milliseconds.
+    pub fn reclaim(&self, budget: usize) -> usize {
+        self.hash.reclaim.free(budget)
+    }
+
+    /// What waits for [`Self::reclaim`], and what it did.
+    pub fn lazyfree(&self) -> Lazyfree {
+        Lazyfree { pending: self.hash.reclaim.pending(), freed: self.hash.reclaim.freed() }
+    }
+
+    /// Has [`Lazyfree::freed`] begin anew.
+    pub fn reset_freed(&self) {
+        self.hash.reclaim.reset();
     }
 
     /// A database in numbers. Walks its slots: for INFO, not for every command.
@@ -369,8 +398,7 @@ pub(crate) fn settle(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>) {
 #[must_use = "dropped at once, it frees the keys here and now"]
 pub struct Removed {
     keys: usize,
-    /// Only held to be dropped.
-    _table: Table,
+    table: Table,
 }
 
 impl Removed {
@@ -391,9 +419,9 @@ fn flush_locked(cx: &mut Context<'_>, hash: &KeyHash, place: Place, mut slot: Gu
     let keys = slot.len();
     (keys > 0).then(|| {
         slot.touch_live(hash, cx.now);
-        let _table = slot.clear();
+        let table = slot.clear();
         place.emit(cx, Effect::FlushSlot);
-        Removed { keys, _table }
+        Removed { keys, table }
     })
 }
 

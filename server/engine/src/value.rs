@@ -135,6 +135,17 @@ impl Object {
         if let Self::Hash(hash) = self { Some(hash).filter(|hash| hash.has_deadlines()) } else { None }
     }
 
+    /// Frees up to so many allocations of an object that is not used any more, and only to be shed again or dropped;
+    /// how many. Fewer if what is left is dropped with few.
+    pub(crate) fn shed(&mut self, most: usize) -> usize {
+        match self {
+            Self::Hash(hash) => hash.shed(most),
+            Self::List(list) => list.shed(most),
+            Self::Set(set) => set.shed(most),
+            Self::SortedSet(set) => set.shed(most),
+        }
+    }
+
     /// Whether it has none, and so must not stay in the store.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -103,6 +103,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::ConfigSet => config::set(call, reply),
         C::ConfigResetStat => {
             call.node.telemetry.reset();
+            call.node.engine.reset_freed();
             reply.ok();
         }
         C::ConfigRewrite => config::rewrite(call, reply),

@@ -46,7 +46,7 @@ pub(super) fn flushall(
     Ok(())
 }
 
-/// SYNC and ASYNC are one: no slot is locked while its keys are freed.
+/// SYNC and ASYNC are one: the keys are gone at once and freed afterwards, in pieces.
 fn flush_mode(args: Args<'_>) -> Handled {
     let known = match args.len() {
         1 => true,

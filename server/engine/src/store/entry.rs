@@ -323,9 +323,23 @@ impl Entry {
         }
     }
 
-    /// Replaces value and deadline by a string and its own, in place if it fits.
+    /// How many allocations dropping it frees.
     #[inline]
-    pub(crate) fn set_string(&mut self, value: &[u8], deadline: Option<Timestamp>) {
+    pub(crate) fn free_effort(&self) -> usize {
+        match self.value() {
+            ValueRef::String(_) => 1,
+            ValueRef::Object(object) => 1 + object.free_effort(),
+        }
+    }
+
+    /// Frees up to so many allocations of an entry that is not used any more; how many.
+    pub(crate) fn shed(&mut self, most: usize) -> usize {
+        self.object_mut().map_or(0, |object| object.shed(most))
+    }
+
+    /// Replaces value and deadline by a string and its own, in place if it fits; what was there if it does not.
+    #[inline]
+    pub(crate) fn set_string(&mut self, value: &[u8], deadline: Option<Timestamp>) -> Option<Self> {
         let shape = self.shape();
         let new = Shape { value_len: value.len(), ..shape };
         let same_words = shape.has_deadline() == deadline.is_some();
@@ -338,10 +352,10 @@ impl Entry {
                 self.at::<u8>(shape.value_at()).copy_from_nonoverlapping(value.as_ptr(), value.len());
             }
             self.set_deadline(deadline);
-            return;
+            return None;
         }
         let new = Self::build(self.key(), Body::string(value), deadline);
-        self.replace(new);
+        Some(self.replace_keeping_mark(new))
     }
 
     /// Says how long the inline string is now, which is a whole new one.
@@ -416,7 +430,7 @@ impl Entry {
                 value.extend_from_slice(self.string_bytes());
                 write_into(&mut value, offset, bytes);
                 if end <= INLINE_MAX {
-                    self.set_string(&value, self.deadline());
+                    drop(self.set_string(&value, self.deadline()));
                 } else {
                     let new = Self::build(self.key(), Body::Outline(value), self.deadline());
                     self.replace(new);

@@ -405,7 +405,7 @@ impl<'a> LockedSlots<'a> {
         let hashed = self.hashed(key);
         let (place, slot) = self.at(self.db, key);
         let Some(entry) = slot.remove_live(cx, hashed, place) else { return false };
-        drop(entry);
+        hashed.hasher.reclaim.entry(entry);
         place.emit(cx, Effect::Delete { key });
         true
     }
@@ -480,7 +480,9 @@ impl<'a> LockedSlots<'a> {
     fn put(&mut self, cx: &mut Context<'_>, db: usize, key: &[u8], entry: Entry) {
         let hashed = self.hashed(key);
         let (place, slot) = self.at(db, key);
-        slot.remove(hashed);
+        if let Some(old) = slot.remove(hashed) {
+            hashed.hasher.reclaim.entry(old);
+        }
         let Some(entry) = slot.insert(cx, hashed, entry) else { return };
         let deadline = entry.deadline();
         let (effect, call) = match entry.value() {

@@ -220,7 +220,9 @@ impl SlotData {
 
     #[cold]
     fn expire(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, place: table::Place, at: Place) {
-        self.remove_at(key.hasher, place);
+        if let Some(entry) = self.remove_at(key.hasher, place) {
+            key.hasher.reclaim.entry(entry);
+        }
         self.touch(key.bytes);
         cx.stats.expired_keys += 1;
         at.emit(cx, Effect::Delete { key: key.bytes });
@@ -346,7 +348,9 @@ impl SlotData {
             NewDeadline::Keep => before,
             NewDeadline::At(time) => Some(time),
         };
-        entry.set_string(value, after);
+        if let Some(old) = entry.set_string(value, after) {
+            key.hasher.reclaim.entry(old);
+        }
         self.count_deadline(before, after);
         self.count_field_deadlines(had_fields, false);
         after

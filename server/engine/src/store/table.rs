@@ -179,6 +179,15 @@ impl Table {
         Some(entry)
     }
 
+    /// All entries, taken out one by one.
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = Entry> + Send {
+        let segments = match self.0 {
+            Form::One(segment) => vec![segment],
+            Form::Many(directory) => directory.segments,
+        };
+        segments.into_iter().flat_map(|mut segment| segment.drain())
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.segments().iter().flat_map(Segment::iter)
     }

@@ -84,6 +84,13 @@ impl Arena {
         self.chunks.len() - self.empty.len()
     }
 
+    /// Frees up to so many chunks, whose records are never read again; how many.
+    pub(super) fn shed(&mut self, most: usize) -> usize {
+        let before = self.chunks.len();
+        self.chunks.truncate(before.saturating_sub(most));
+        before - self.chunks.len()
+    }
+
     /// The record at a place.
     #[inline]
     pub(super) fn record(&self, place: Place) -> Record<'_> {

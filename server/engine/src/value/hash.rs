@@ -81,6 +81,15 @@ impl Hash {
         }
     }
 
+    /// See [`super::Object::shed`].
+    pub(super) fn shed(&mut self, most: usize) -> usize {
+        match &mut self.0 {
+            Form::Compact(_) => 0,
+            Form::Table(table) => table.shed(most),
+            Form::Expiring(expiring) => expiring.shed(most),
+        }
+    }
+
     /// The value of a field.
     #[inline]
     pub fn get(&self, field: &[u8]) -> Option<Item<'_>> {

@@ -90,11 +90,11 @@ impl List {
         }
     }
 
-    /// Drops up to so many allocations; whether any are left. What is left is good for nothing but more of this.
-    pub fn drop_some(&mut self, allocations: usize) -> bool {
+    /// See [`super::Object::shed`].
+    pub(super) fn shed(&mut self, most: usize) -> usize {
         match &mut self.0 {
-            Form::Packed(_) => false,
-            Form::Row(row) => row.drop_some(allocations),
+            Form::Packed(_) => 0,
+            Form::Row(row) => row.shed(most),
         }
     }
 

@@ -87,6 +87,14 @@ impl Set {
         }
     }
 
+    /// See [`super::Object::shed`].
+    pub(super) fn shed(&mut self, most: usize) -> usize {
+        match &mut self.0 {
+            Form::Integers(_) | Form::Compact(_) => 0,
+            Form::Table(table) => table.shed(most),
+        }
+    }
+
     /// Whether the member is there.
     #[inline]
     pub fn contains(&self, member: &[u8]) -> bool {

@@ -119,6 +119,17 @@ impl SortedSet {
         }
     }
 
+    /// See [`super::Object::shed`].
+    pub(super) fn shed(&mut self, most: usize) -> usize {
+        match &mut self.0 {
+            Form::Compact(_) => 0,
+            Form::Indexed(indexed) => {
+                let records = indexed.scores.shed(most);
+                records + indexed.order.shed(most - records)
+            }
+        }
+    }
+
     /// A member's score.
     #[inline]
     pub fn score(&self, member: &[u8]) -> Option<f64> {

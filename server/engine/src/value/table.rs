@@ -62,6 +62,11 @@ impl Table {
         1 + self.arena.chunk_count()
     }
 
+    /// Frees up to so many allocations of a table that is not used any more; how many.
+    pub(super) fn shed(&mut self, most: usize) -> usize {
+        self.arena.shed(most)
+    }
+
     /// The records, in the order of the arena.
     pub(super) fn records(&self) -> impl Iterator<Item = Record<'_>> + Clone {
         self.arena.records()

@@ -187,7 +187,7 @@ impl Segment {
     }
 
     /// Takes all entries out.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Entry> + use<> {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Entry> + Send + use<> {
         self.len = 0;
         let buckets = std::mem::take(&mut self.buckets);
         buckets

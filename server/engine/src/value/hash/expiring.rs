@@ -51,6 +51,12 @@ impl Expiring {
         self.fields.free_effort() + self.deadlines.free_effort()
     }
 
+    /// See [`crate::value::Object::shed`].
+    pub(super) fn shed(&mut self, most: usize) -> usize {
+        let fields = self.fields.shed(most);
+        fields + self.deadlines.shed(most - fields)
+    }
+
     /// A field's deadline.
     pub(super) fn deadline(&self, field: &[u8]) -> Option<Timestamp> {
         self.deadlines.score(field).map(timestamp)

@@ -251,11 +251,11 @@ impl Row {
         self.chunks.iter().rev().flat_map(Chunk::iter_back)
     }
 
-    /// Drops chunks, up to so many; whether any are left.
-    pub(super) fn drop_some(&mut self, count: usize) -> bool {
-        let left = self.chunks.len().saturating_sub(count);
-        self.chunks.truncate(left);
-        left > 0
+    /// Frees up to so many chunks of a row that is not used any more; how many.
+    pub(super) fn shed(&mut self, most: usize) -> usize {
+        let before = self.chunks.len();
+        self.chunks.truncate(before.saturating_sub(most));
+        before - self.chunks.len()
     }
 
     /// Changes a chunk and keeps the count of memory.

@@ -202,6 +202,13 @@ impl<T> Nodes<T> {
             + self.free.capacity() * size_of::<u32>()
     }
 
+    /// Frees up to so many nodes, which are never asked for again; how many.
+    pub(super) fn shed(&mut self, most: usize) -> usize {
+        let before = self.nodes.len();
+        self.nodes.truncate(before.saturating_sub(most));
+        before - self.nodes.len()
+    }
+
     /// The node of that number, which must be one.
     #[inline]
     pub(super) fn at(&self, number: u32) -> &T {

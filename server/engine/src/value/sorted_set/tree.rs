@@ -74,6 +74,12 @@ impl Tree {
         self.leaves.len() + self.inners.len()
     }
 
+    /// Frees up to so many nodes of a tree that is not used any more; how many.
+    pub(super) fn shed(&mut self, most: usize) -> usize {
+        let leaves = self.leaves.shed(most);
+        leaves + self.inners.shed(most - leaves)
+    }
+
     /// How many entries `before` holds for, which must be a prefix.
     pub(super) fn count(&self, before: impl Fn(Entry) -> bool) -> usize {
         let border = self.border(before);

@@ -72,6 +72,7 @@ pub(super) fn clients(page: &mut Page, call: &Call<'_>) {
 pub(super) fn memory(page: &mut Page, call: &Call<'_>) {
     let settings = call.node.config.settings();
     let (resident, peak) = system::resident();
+    let lazyfree = call.node.engine.lazyfree();
     page.section("Memory");
     // The allocator is not asked what it gave out: what the process occupies is what an operator pays for.
     page.bytes("used_memory", resident);
@@ -105,8 +106,8 @@ pub(super) fn memory(page: &mut Page, call: &Call<'_>) {
         ("mem_aof_buffer", &0),
         ("mem_allocator", &"mimalloc"),
         ("active_defrag_running", &0),
-        ("lazyfree_pending_objects", &0),
-        ("lazyfreed_objects", &0),
+        ("lazyfree_pending_objects", &lazyfree.pending),
+        ("lazyfreed_objects", &lazyfree.freed),
     ]);
 }
 
