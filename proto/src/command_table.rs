@@ -10,6 +10,7 @@
 //! Source of the rows' facts: the Redis 7.2 command documentation.
 
 mod bitmap;
+mod blocking;
 mod cluster;
 mod connection;
 mod flags;
@@ -120,6 +121,11 @@ pub enum DataCommand {
     // Lists.
     LIndex,
     LInsert,
+    BLMPop,
+    BLMove,
+    BLPop,
+    BRPop,
+    BRPopLPush,
     LLen,
     LMove,
     LMPop,
@@ -154,6 +160,9 @@ pub enum DataCommand {
     SUnion,
     SUnionStore,
     // Sorted sets.
+    BZMPop,
+    BZPopMax,
+    BZPopMin,
     ZAdd,
     ZCard,
     ZCount,

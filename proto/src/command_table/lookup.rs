@@ -7,13 +7,14 @@
 //! The order by names is also the order in which COMMAND and docs/COMMANDS.md list them.
 
 use super::{
-    CommandSpec, bitmap, cluster, connection, generic, hash, list, scripting, server, set, sorted_set,
-    string, transaction,
+    CommandSpec, bitmap, blocking, cluster, connection, generic, hash, list, scripting, server, set,
+    sorted_set, string, transaction,
 };
 
-const FAMILIES: [&[CommandSpec]; 12] = [
+const FAMILIES: [&[CommandSpec]; 13] = [
     string::ROWS,
     bitmap::ROWS,
+    blocking::ROWS,
     generic::ROWS,
     hash::ROWS,
     list::ROWS,

@@ -14,6 +14,7 @@ pub(super) const LOADING: Flags = Flags::LOADING;
 pub(super) const STALE: Flags = Flags::STALE;
 pub(super) const SKIP_SLOWLOG: Flags = Flags::SKIP_SLOWLOG;
 pub(super) const MOVABLEKEYS: Flags = Flags::MOVABLEKEYS;
+pub(super) const BLOCKING: Flags = Flags::BLOCKING;
 pub(super) const FAST: Flags = Flags::FAST;
 pub(super) const NO_AUTH: Flags = Flags::NO_AUTH;
 pub(super) const NO_MULTI: Flags = Flags::NO_MULTI;
@@ -83,6 +84,11 @@ pub(super) const fn untold(flags: KeyFlags) -> KeySpec {
 /// Keys from one argument to another, both included.
 pub(super) const fn keys_between(first: u8, last: u8, flags: KeyFlags) -> KeySpec {
     range(first, (last - first) as i8, 1, flags)
+}
+
+/// Keys from this argument to the last but one.
+pub(super) const fn keys_but_last_from(index: u8, flags: KeyFlags) -> KeySpec {
+    range(index, -2, 1, flags)
 }
 
 /// Keys from this argument to the last.

@@ -6,6 +6,7 @@
 
 mod args;
 mod bitmap;
+mod blocking;
 mod counter;
 mod deadline;
 mod elements;
@@ -32,6 +33,7 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 
 #[cfg(test)]
 pub(crate) use args::parse_integer;
+pub(crate) use blocking::{Demand, Request, meet};
 pub use error::CommandError;
 pub(crate) use places::places;
 
@@ -53,6 +55,14 @@ pub(crate) fn run(
 ) -> Handled {
     use DataCommand as C;
     match command {
+        C::BLMove
+        | C::BLMPop
+        | C::BLPop
+        | C::BRPop
+        | C::BRPopLPush
+        | C::BZMPop
+        | C::BZPopMax
+        | C::BZPopMin => blocking::at_once(command, cx, slots, args, reply),
         C::Get => string::get(cx, slots, args, reply),
         C::Set => string_set::set(cx, slots, args, reply),
         C::Append => string::append(cx, slots, args, reply),

@@ -7,6 +7,7 @@
 mod swap;
 
 use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::FixedState;
 use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
@@ -26,6 +27,7 @@ use crate::store::reclaim::Reclaim;
 use crate::store::slot::{Gate, Place, SlotCell};
 use crate::store::table::Table;
 use crate::tuning::{Tuned, Tuning};
+use crate::waiting;
 
 /// How an engine is made.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +76,8 @@ pub struct Engine {
     swapping: RwLock<()>,
     hash: KeyHash,
     turns: Turns,
+    /// How many clients have had to wait.
+    waiters: AtomicU64,
 }
 
 /// What all slots have in common: the keyed hash of their tables, what may be tuned in them (the limits of the
@@ -106,6 +110,7 @@ impl Engine {
             turns: Turns::default(),
             in_cluster: options.in_cluster,
             swapping: RwLock::default(),
+            waiters: AtomicU64::new(0),
         }
     }
 
@@ -167,14 +172,14 @@ impl Engine {
         places: &[Place],
         reply: &mut ReplyWriter<'_>,
     ) -> Result<(), Refused> {
-        let mut slots = self.lock_open(db, places)?;
+        let mut slots = self.lock_with_destinations(db, places);
+        if let Some(shut) = places.iter().find(|&&place| slots.is_shut(place)) {
+            return Err(Refused { slot: shut.slot });
+        }
         cx.touched.set_noting(true);
         answer(command, cx, &mut slots, args, reply);
         cx.touched.set_noting(false);
-        match cx.held_back {
-            Some(held) => cx.touched.append_to(&mut held.keys.borrow_mut()),
-            None => settle(cx, &mut slots),
-        }
+        work_off(cx, &mut slots);
         Ok(())
     }
 
@@ -194,6 +199,22 @@ impl Engine {
         LockedSlots::many(self, db, guards.collect())
     }
 
+    /// Locks places, and with them those that clients who wait there want to move elements to.
+    pub(crate) fn lock_with_destinations(&self, db: usize, places: &[Place]) -> LockedSlots<'_> {
+        let mut places = places.to_vec();
+        loop {
+            let slots = self.lock(db, &places);
+            let known = places.len();
+            places.extend(slots.destinations());
+            places.sort_unstable();
+            places.dedup();
+            // Places are only ever added, so this ends.
+            if places.len() == known {
+                return slots;
+            }
+        }
+    }
+
     /// The same, but only if all their gates are open.
     fn lock_open(&self, db: usize, places: &[Place]) -> Result<LockedSlots<'_>, Refused> {
         let slots = self.lock(db, places);
@@ -201,6 +222,16 @@ impl Engine {
             Some(shut) => Err(Refused { slot: shut.slot }),
             None => Ok(slots),
         }
+    }
+
+    /// The number of the next client that has to wait.
+    pub(crate) fn next_waiter(&self) -> u64 {
+        self.waiters.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The slot at a place, if its database was ever used.
+    pub(crate) fn existing_slot(&self, place: Place) -> Option<&SlotCell> {
+        self.databases.existing(place.db).map(|database| &database.slots[place.slot.index()])
     }
 
     /// The slot at a place.
@@ -385,13 +416,25 @@ pub(crate) fn answer(
     }
 }
 
+/// Works off what a command changed, or keeps it for the end of the transaction that the command belongs to.
+pub(crate) fn work_off(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>) {
+    match cx.held_back {
+        Some(held) => cx.touched.append_to(&mut held.keys.borrow_mut()),
+        None => settle(cx, slots),
+    }
+}
+
 /// Works off what commands changed, for those who attend to it.
 pub(crate) fn settle(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>) {
+    // What is given to those who wait changes keys too, and others may wait for these.
+    cx.touched.set_noting(true);
     while let Some((place, key)) = cx.touched.next() {
         if let Some(slot) = slots.slot_mut(place) {
             slot.touch(&key);
+            waiting::serve(cx, slots, place, &key);
         }
     }
+    cx.touched.set_noting(false);
 }
 
 /// Keys that are in no slot any more. Dropping it frees them, which takes as long as there are many.

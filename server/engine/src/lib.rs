@@ -22,6 +22,7 @@ mod touched;
 mod transaction;
 mod tuning;
 pub mod value;
+mod waiting;
 mod watch;
 
 pub use command::CommandError;
@@ -35,6 +36,7 @@ pub use store::slot::Gate;
 pub use touched::HeldBack;
 pub use transaction::{Places, Transaction};
 pub use tuning::{Counting, Tuning};
+pub use waiting::{Mailbox, Outcome, Wait, Waiter};
 pub use watch::Watching;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::sync::Mutex;
 
-use nuthatch_proto::command_table::{self, CommandSpec, Handler};
+use nuthatch_proto::command_table::{self, CommandSpec, DataCommand, Handler};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::args::OwnedArgs;
 use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
@@ -104,8 +104,7 @@ impl Bench {
                 self.engine.execute_keyspace(&mut cx, self.db, command, args, &mut reply);
             }
             Handler::Data(command) => {
-                let first = command_table::keys(spec, args).ok().and_then(|mut keys| keys.next());
-                let slot = Slot::of_key(&args[first.unwrap_or(1)]);
+                let slot = first_slot(spec, args);
                 if let Err(refused) = self.engine.execute(&mut cx, self.db, command, args, slot, &mut reply) {
                     return format!("-{refused}\r\n").into_bytes();
                 }
@@ -197,6 +196,18 @@ fn spec(args: Args<'_>) -> &'static CommandSpec {
         Handler::Container => spec.subcommand(&args[1]).expect("a subcommand of the table"),
         Handler::Data(_) | Handler::Keyspace(_) | Handler::Node(_) | Handler::Transaction(_) => spec,
     }
+}
+
+/// A command on keys, and the slot of its first key.
+pub(crate) fn row(args: Args<'_>) -> (DataCommand, Slot) {
+    let spec = spec(args);
+    let Handler::Data(command) = spec.handler else { panic!("{} is not about keys", spec.name) };
+    (command, first_slot(spec, args))
+}
+
+fn first_slot(spec: &CommandSpec, args: Args<'_>) -> Slot {
+    let first = command_table::keys(spec, args).ok().and_then(|mut keys| keys.next());
+    Slot::of_key(&args[first.unwrap_or(1)])
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Engine {
         let watched = watching.into_iter().flat_map(Watching::places);
         let all: BTreeSet<Place> = places.0.iter().copied().chain(watched).collect();
         let all: Vec<Place> = all.into_iter().collect();
-        let mut slots = self.lock(0, &all);
+        let mut slots = self.lock_with_destinations(0, &all);
         if let Some(shut) = places.0.iter().find(|&&place| slots.is_shut(place)) {
             return Err(Refused { slot: shut.slot });
         }
@@ -78,7 +78,7 @@ impl Engine {
         let mut keys = held.keys.into_inner();
         let places: BTreeSet<Place> = keys.iter().map(|&(place, _)| place).collect();
         let places: Vec<Place> = places.into_iter().collect();
-        let mut slots = self.lock(0, &places);
+        let mut slots = self.lock_with_destinations(0, &places);
         cx.touched.take_over(&mut keys);
         engine::settle(cx, &mut slots);
     }

@@ -59,7 +59,7 @@ fn flush_mode(args: Args<'_>) -> Handled {
 /// Exchanges two databases.
 pub(super) fn swapdb(
     engine: &Engine,
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {

@@ -26,6 +26,8 @@ enum Keys {
     FirstAcross,
     /// Every argument.
     All,
+    /// Every argument but the last.
+    AllButLast,
     /// The first of every pair.
     EverySecond,
     /// As many as the argument at `count` says, behind it; and the first argument if it is a destination.
@@ -47,6 +49,7 @@ pub(crate) fn places(
     let alone = match keys {
         Keys::First => true,
         Keys::All => args.len() == 2,
+        Keys::AllButLast => args.len() == 3,
         Keys::EverySecond => args.len() == 3,
         Keys::FirstTwo | Keys::FirstTwoAcross | Keys::FirstAcross | Keys::Counted { .. } | Keys::Sorted => {
             false
@@ -74,9 +77,12 @@ fn several(keys: Keys, args: Args<'_>, first: Place, engine: &Engine) -> Option<
             let db = key::move_database(args, engine.databases()).unwrap_or(first.db);
             SmallVec::from_slice(&[first, Place { db, ..first }])
         }
-        Keys::First | Keys::FirstTwo | Keys::FirstTwoAcross | Keys::All | Keys::EverySecond => {
-            listed(keys, args, first, engine.databases())
-        }
+        Keys::First
+        | Keys::FirstTwo
+        | Keys::FirstTwoAcross
+        | Keys::All
+        | Keys::AllButLast
+        | Keys::EverySecond => listed(keys, args, first, engine.databases()),
     };
     places.sort_unstable();
     places.dedup();
@@ -85,7 +91,16 @@ fn several(keys: Keys, args: Args<'_>, first: Place, engine: &Engine) -> Option<
 
 fn listed(keys: Keys, args: Args<'_>, first: Place, databases: usize) -> SmallVec<[Place; 4]> {
     let step = if keys == Keys::EverySecond { 2 } else { 1 };
-    let count = if matches!(keys, Keys::FirstTwo | Keys::FirstTwoAcross) { 2 } else { args.len() };
+    let count = match keys {
+        Keys::FirstTwo | Keys::FirstTwoAcross => 2,
+        Keys::AllButLast => args.len() - 2,
+        Keys::First
+        | Keys::FirstAcross
+        | Keys::All
+        | Keys::EverySecond
+        | Keys::Counted { .. }
+        | Keys::Sorted => args.len(),
+    };
     let rest = args.iter().skip(1).step_by(step).take(count).skip(1);
     let mut places: SmallVec<[Place; 4]> = SmallVec::from_elem(first, 1);
     places.extend(rest.map(|key| Place { slot: Slot::of_key(key), ..first }));
@@ -112,12 +127,20 @@ fn keys(command: DataCommand) -> Keys {
         | C::SUnion
         | C::SUnionStore => Keys::All,
         C::MSet | C::MSetNx => Keys::EverySecond,
-        C::Lcs | C::Rename | C::RenameNx | C::LMove | C::RPopLPush | C::SMove | C::ZRangeStore => {
-            Keys::FirstTwo
-        }
+        C::BLPop | C::BRPop | C::BZPopMax | C::BZPopMin => Keys::AllButLast,
+        C::BLMove
+        | C::BRPopLPush
+        | C::Lcs
+        | C::Rename
+        | C::RenameNx
+        | C::LMove
+        | C::RPopLPush
+        | C::SMove
+        | C::ZRangeStore => Keys::FirstTwo,
         C::LMPop | C::SInterCard | C::ZMPop | C::ZDiff | C::ZInter | C::ZInterCard | C::ZUnion => {
             Keys::Counted { count: 1, destination: false }
         }
+        C::BLMPop | C::BZMPop => Keys::Counted { count: 2, destination: false },
         C::ZDiffStore | C::ZInterStore | C::ZUnionStore => Keys::Counted { count: 2, destination: true },
         C::Copy => Keys::FirstTwoAcross,
         C::Move => Keys::FirstAcross,

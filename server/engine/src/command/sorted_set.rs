@@ -24,7 +24,7 @@ use crate::value::{Item, SortedSet};
 
 pub(super) use add::{zadd, zincrby};
 pub(super) use combine::{zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore};
-pub(super) use pop::{zmpop, zpopmax, zpopmin};
+pub(super) use pop::{Pop, Shape, parse_multi_pop, zmpop, zpopmax, zpopmin};
 pub(super) use range::{
     zcount, zlexcount, zrange, zrangebylex, zrangebyscore, zrangestore, zremrangebylex, zremrangebyrank,
     zremrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore,

@@ -7,25 +7,30 @@
 //! The hints of keys with deadlines go along. One that an expiring thread has taken from its wheel and not yet followed
 //! would look into the wrong database: so the two exclude each other.
 
-use nuthatch_proto::slot::Slot;
+use nuthatch_proto::slot::{SLOT_COUNT, Slot};
+use smallvec::SmallVec;
 
-use super::Engine;
+use super::{Engine, work_off};
 use crate::context::Context;
 use crate::effect::Effect;
+use crate::store::attention::Attention;
+use crate::store::locked::{Guard, LockedSlots};
 use crate::store::slot::Place;
 
 impl Engine {
     /// Exchanges the keys of two databases. Nobody sees a part of it: all slots of both are locked for as long.
-    pub(crate) fn swap(&self, cx: &Context<'_>, one: usize, other: usize) {
+    pub(crate) fn swap(&self, cx: &mut Context<'_>, one: usize, other: usize) {
         if one == other || (self.databases.existing(one).or(self.databases.existing(other))).is_none() {
             return;
         }
         // Hints of keys that expire are not to be on their way from a wheel to a slot meanwhile.
         let _no_expiry = self.swapping.write();
         let (one, other) = (one.min(other), one.max(other));
-        let lock = |db| Slot::all().map(move |slot| self.databases.slot(db, slot).lock());
-        let (mut left, mut right): (Vec<_>, Vec<_>) = (lock(one).collect(), lock(other).collect());
-        for ((slot, left), right) in Slot::all().zip(&mut left).zip(&mut right) {
+        let lock =
+            |db| Slot::all().map(move |slot| (Place { db, slot }, self.databases.slot(db, slot).lock()));
+        let mut slots: SmallVec<[(Place, Guard<'_>); 4]> = lock(one).chain(lock(other)).collect();
+        let (left, right) = slots.split_at_mut(usize::from(SLOT_COUNT));
+        for ((place, left), (_, right)) in left.iter_mut().zip(right) {
             if left.len() + right.len() > 0 {
                 // A watched key changes if it is there before or after.
                 left.touch_live(&self.hash, cx.now);
@@ -33,12 +38,19 @@ impl Engine {
                 left.swap(right);
                 left.touch_live(&self.hash, cx.now);
                 right.touch_live(&self.hash, cx.now);
-                Place { db: one, slot }.emit(cx, Effect::SwapSlot { with: other });
+                place.emit(cx, Effect::SwapSlot { with: other });
             }
         }
         if let (Some(left), Some(right)) = (self.databases.existing(one), self.databases.existing(other)) {
             left.wheels.swap(&right.wheels);
         }
+        // Those who wait in one may find in it now what was in the other.
+        for (place, slot) in &slots {
+            for key in slot.attention().into_iter().flat_map(Attention::awaited) {
+                cx.touched.note(*place, key);
+            }
+        }
+        work_off(cx, &mut LockedSlots::many(self, one, slots));
     }
 }
 

@@ -11,6 +11,7 @@ use nuthatch_proto::slot::Slot;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
+use super::attention::Attention;
 use super::entry::{Entry, ValueRef};
 pub(crate) use super::slot::NewDeadline;
 use super::slot::{Gate, Hashed, Place, SlotData};
@@ -138,6 +139,16 @@ impl<'a> LockedSlots<'a> {
             Held::One(_, guard) => guard.is_attended(),
             Held::Many(guards) => guards.iter().any(|(_, guard)| guard.is_attended()),
         }
+    }
+
+    /// The slots that must be locked with these for those who wait in them.
+    pub(crate) fn destinations(&self) -> impl Iterator<Item = Place> {
+        let guards: &[(Place, Guard<'_>)] = match &self.held {
+            // One slot alone is held only where nobody attends to it.
+            Held::One(..) => &[],
+            Held::Many(guards) => guards,
+        };
+        guards.iter().filter_map(|(_, guard)| guard.attention()).flat_map(Attention::destinations)
     }
 
     /// Whether a slot's gate is shut, or the slot is not among those locked.

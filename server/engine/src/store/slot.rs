@@ -4,6 +4,8 @@
 //! whether this node serves the slot now; it is read under the lock, so that routing may be stale and the gate not: a
 //! shut gate refuses the command, and whoever shut it knows that nothing runs on the slot.
 
+use std::sync::Arc;
+
 use parking_lot::{Mutex, MutexGuard};
 
 use nuthatch_proto::ids::Timestamp;
@@ -18,7 +20,9 @@ use crate::context::Context;
 use crate::effect::Effect;
 use crate::engine::KeyHash;
 use crate::notice::Classes;
+use crate::value::Kind;
 use crate::value::Object;
+use crate::waiting::Waiter;
 
 /// Whether a slot is served here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -156,6 +160,23 @@ impl SlotData {
         if self.is_attended() {
             self.attend_less(|attention| attention.touch(key));
         }
+    }
+
+    /// Who attends to keys of the slot.
+    pub(crate) fn attention(&self) -> Option<&Attention> {
+        self.attention.as_deref()
+    }
+
+    /// Whether anybody waits for a key.
+    pub(crate) fn is_awaited(&self, key: &[u8]) -> bool {
+        self.attention().is_some_and(|attention| attention.is_awaited(key))
+    }
+
+    /// Takes the first of those who wait for a key and a value of that type out of their queue.
+    pub(crate) fn next_waiter(&mut self, key: &[u8], kind: Kind) -> Option<Arc<Waiter>> {
+        let mut next = None;
+        self.attend_less(|attention| next = attention.next_waiter(key, kind));
+        next
     }
 
     /// Tells those who watch a key that is there and alive that it changed: all keys are about to go.

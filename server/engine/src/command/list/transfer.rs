@@ -24,7 +24,6 @@ use crate::value::{IntegerText, List};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PopShape {
     /// The key and one element: BLPOP, BRPOP.
-    #[expect(dead_code, reason = "the commands that block are the ones that reply so")]
     Pair,
     /// The key and an array of up to so many elements: LMPOP, BLMPOP.
     UpTo(usize),

@@ -16,13 +16,12 @@ use crate::value::{Extreme, SortedSet};
 
 /// What a pop replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Shape {
+pub(crate) enum Shape {
     /// Members and scores in turn: ZPOPMIN.
     Flat,
     /// An array of a member and its score for each: ZPOPMIN with a count in RESP3.
     Pairs,
     /// The key, the only member and its score: BZPOPMIN.
-    #[expect(dead_code, reason = "the blocking pops reply it")]
     KeyAndMember,
     /// The key, then as [`Self::Pairs`]: ZMPOP.
     KeyAndPairs,
@@ -30,7 +29,7 @@ pub(in super::super) enum Shape {
 
 /// A pop, but for its keys.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Pop {
+pub(crate) struct Pop {
     /// At which end.
     pub(in super::super) from: Extreme,
     /// How many members at most; at least one.
