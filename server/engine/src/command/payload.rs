@@ -13,6 +13,7 @@ use crate::notice::Classes;
 use crate::rdb::{self, BadPayload, Version};
 use crate::store::entry::Entry;
 use crate::store::locked::LockedSlots;
+use crate::store::stamp::Used;
 
 const BUSY: CommandError = CommandError::Other("BUSYKEY Target key name already exists.");
 const BAD_TTL: CommandError = CommandError::Other("ERR Invalid TTL value, must be >= 0");
@@ -39,31 +40,25 @@ pub(super) fn dump(
 struct Options {
     replace: bool,
     absolute: bool,
+    used: Used,
 }
 
 impl Options {
     fn parse(args: Args<'_>) -> Result<Self, CommandError> {
         let mut options = Self::default();
         let mut words = args.skip(4).iter();
-        let (mut idle, mut frequency) = (false, false);
         while let Some(word) = words.next() {
             if args::is(word, "REPLACE") {
                 options.replace = true;
             } else if args::is(word, "ABSTTL") {
                 options.absolute = true;
-            } else if args::is(word, "IDLETIME") && !frequency {
-                // How long it was unused is not carried over: the key was just written.
+            } else if args::is(word, "IDLETIME") && options.used.count.is_none() {
                 let seconds = args::integer(words.next().ok_or(CommandError::Syntax)?)?;
-                idle = true;
-                if seconds < 0 {
-                    return Err(BAD_IDLETIME);
-                }
-            } else if args::is(word, "FREQ") && !idle {
+                let seconds = u64::try_from(seconds).map_err(|_| BAD_IDLETIME)?;
+                options.used.idle = Some(seconds.saturating_mul(1000));
+            } else if args::is(word, "FREQ") && options.used.idle.is_none() {
                 let count = args::integer(words.next().ok_or(CommandError::Syntax)?)?;
-                frequency = true;
-                if !(0..=255).contains(&count) {
-                    return Err(BAD_FREQ);
-                }
+                options.used.count = Some(u8::try_from(count).map_err(|_| BAD_FREQ)?);
             } else {
                 return Err(CommandError::Syntax);
             }
@@ -98,7 +93,7 @@ pub(super) fn restore(
             slots.notify(cx, Classes::GENERIC, "del", key);
         }
     } else {
-        slots.restore(cx, key, value, deadline);
+        slots.restore(cx, key, value, deadline, options.used);
         slots.notify(cx, Classes::GENERIC, "restore", key);
     }
     reply.ok();
@@ -145,6 +140,35 @@ mod tests {
             bench.check(&format!("EXISTS {key}"), ":0");
         }
         bench.check("DUMP none", "nil");
+    }
+
+    #[test]
+    fn fields_keep_their_deadlines() {
+        let mut bench = Bench::new();
+        bench.check_all(&[("HSET h a 1 b 2 c 3", ":3"), ("HPEXPIRE h 500 FIELDS 2 a b", "[:1 :1]")]);
+        bench.check("HPEXPIRE h 700 FIELDS 1 b", "[:1]");
+        let payload = dumped(&mut bench, "h");
+        bench.check("DEL h", ":1");
+        let words: [&[u8]; 4] = [b"RESTORE", b"h", b"0", &payload];
+        assert_eq!(bench.run_words(&words), "+OK");
+        bench.check("HPTTL h FIELDS 3 a b c", "[:500 :700 :-1]");
+        bench.now += 600;
+        bench.check("HGETALL h", "[b 2 c 3]");
+        bench.now += 200;
+        bench.expire(100);
+        bench.check("HLEN h", ":1");
+    }
+
+    #[test]
+    fn how_a_key_was_used_comes_with_it() {
+        let mut bench = Bench::new();
+        bench.check("SET s 1", "+OK");
+        bench.now += 10_000_000;
+        let payload = dumped(&mut bench, "s");
+        let words: [&[u8]; 7] = [b"RESTORE", b"s", b"0", &payload, b"REPLACE", b"IDLETIME", b"1000"];
+        assert_eq!(bench.run_words(&words), "+OK");
+        let idle = bench.run("OBJECT IDLETIME s");
+        assert!([":999", ":1000", ":1001"].contains(&idle.as_str()), "{idle}");
     }
 
     #[test]

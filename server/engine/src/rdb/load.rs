@@ -8,6 +8,10 @@ use super::read::{Malformed, Read, Reader, parse_score};
 use super::{Value, kind, packed};
 use crate::effect::End;
 use crate::value::{Collection, Hash, IntegerText, Item, Limits, List, Set, SortedSet};
+use nuthatch_proto::ids::Timestamp;
+
+/// The last deadline a field can have, in milliseconds.
+const FIELD_DEADLINE_MAX: u64 = (1 << 46) - 1;
 
 /// The value that a type byte and what follows it stand for.
 pub(super) fn value(bytes: &[u8], limits: &Limits) -> Read<Value> {
@@ -30,6 +34,8 @@ pub(super) fn value(bytes: &[u8], limits: &Limits) -> Read<Value> {
         kind::HASH_ZIPMAP => blob(&mut reader, Elements::<Hash>::new(limits), packed::zipmap)?,
         kind::HASH_ZIPLIST => blob(&mut reader, Elements::<Hash>::new(limits), packed::ziplist)?,
         kind::HASH_LISTPACK => blob(&mut reader, Elements::<Hash>::new(limits), packed::listpack)?,
+        kind::HASH_METADATA => expiring_hash(&mut reader, limits)?,
+        kind::HASH_LISTPACK_EX => expiring_listpack(&mut reader, limits)?,
         kind::ZSET => sorted_set(&mut reader, limits, Reader::score)?,
         kind::ZSET_TEXT => sorted_set(&mut reader, limits, Reader::score_text)?,
         kind::ZSET_ZIPLIST => blob(&mut reader, Elements::<SortedSet>::new(limits), packed::ziplist)?,
@@ -128,6 +134,61 @@ fn hash(reader: &mut Reader<'_>, limits: &Limits) -> Read<Value> {
         elements.add_bytes(&reader.string()?)?;
     }
     elements.finish()
+}
+
+/// The earliest deadline, a count and so many fields: each one's deadline after that, one more and 0 for none, its name and
+/// its value.
+fn expiring_hash(reader: &mut Reader<'_>, limits: &Limits) -> Read<Value> {
+    let earliest = u64::from_le_bytes(reader.array()?);
+    let mut hash = Hash::new();
+    for _ in 0..reader.count()? {
+        let later = reader.length()?;
+        let (field, value) = (reader.string()?, reader.string()?);
+        let deadline = match later.checked_sub(1) {
+            Some(later) => Some(earliest.checked_add(later).ok_or(Malformed)?),
+            None => None,
+        };
+        expiring_field(&mut hash, &field, &value, deadline, limits)?;
+    }
+    Ok(Value::Object(hash.into_object()))
+}
+
+/// The earliest deadline and a listpack of fields, values and deadlines, 0 for none.
+fn expiring_listpack(reader: &mut Reader<'_>, limits: &Limits) -> Read<Value> {
+    reader.take(8)?;
+    let blob = reader.string()?;
+    let (mut hash, mut row) = (Hash::new(), Vec::with_capacity(2));
+    packed::listpack(&blob, &mut |item| {
+        let [field, value] = &row[..] else {
+            row.push(item.to_vec());
+            return Ok(());
+        };
+        let Item::Integer(deadline) = item else { return Err(Malformed) };
+        let deadline = u64::try_from(deadline).map_err(|_| Malformed)?;
+        expiring_field(&mut hash, field, value, Some(deadline).filter(|&deadline| deadline > 0), limits)?;
+        row.clear();
+        Ok(())
+    })?;
+    if !row.is_empty() || hash.is_empty() {
+        return Err(Malformed);
+    }
+    Ok(Value::Object(hash.into_object()))
+}
+
+fn expiring_field(
+    hash: &mut Hash,
+    field: &[u8],
+    value: &[u8],
+    deadline: Option<u64>,
+    limits: &Limits,
+) -> Read<()> {
+    if !hash.set(field, value, limits) || deadline.is_some_and(|deadline| deadline > FIELD_DEADLINE_MAX) {
+        return Err(Malformed);
+    }
+    if let Some(deadline) = deadline {
+        hash.set_deadline(field, Timestamp(deadline), limits);
+    }
+    Ok(())
 }
 
 fn sorted_set<'a>(

@@ -5,7 +5,7 @@
 
 use super::kind;
 use crate::store::entry::ValueRef;
-use crate::value::{IntegerText, Item, Object};
+use crate::value::{Hash, IntegerText, Item, Object};
 
 /// Who is to read a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,9 @@ impl Version {
         }
     }
 }
+
+/// The first version that has hashes whose fields have deadlines.
+const EXPIRING_HASHES: u16 = 12;
 
 /// Shorter strings are not worth compressing.
 const COMPRESS_FROM: usize = 21;
@@ -45,6 +48,10 @@ pub(super) fn value(out: &mut Vec<u8>, value: ValueRef<'_>, version: Version) ->
             length(out, set.len());
             set.iter().for_each(|member| item(out, member));
         }
+        ValueRef::Object(Object::Hash(hash)) if hash.has_deadlines() && version == Version::Current => {
+            expiring_hash(out, hash);
+            return EXPIRING_HASHES;
+        }
         ValueRef::Object(Object::Hash(hash)) => {
             out.push(kind::HASH);
             length(out, hash.len());
@@ -63,6 +70,22 @@ pub(super) fn value(out: &mut Vec<u8>, value: ValueRef<'_>, version: Version) ->
         }
     }
     version.number()
+}
+
+/// The earliest deadline and the fields, each with how much later its own is, and one more.
+fn expiring_hash(out: &mut Vec<u8>, hash: &Hash) {
+    out.push(kind::HASH_METADATA);
+    let earliest = hash.next_deadline().map_or(0, |deadline| deadline.0);
+    out.extend_from_slice(&earliest.to_le_bytes());
+    length(out, hash.len());
+    let mut room = IntegerText::new();
+    for (field, value) in hash.iter() {
+        let deadline = hash.deadline(field.bytes(&mut room));
+        let later = deadline.map_or(0, |deadline| deadline.0.saturating_sub(earliest) + 1);
+        length(out, usize::try_from(later).unwrap_or(usize::MAX));
+        item(out, field);
+        item(out, value);
+    }
 }
 
 fn length(out: &mut Vec<u8>, length: usize) {

@@ -15,6 +15,7 @@ use super::attention::Attention;
 use super::entry::{Entry, ValueRef};
 pub(crate) use super::slot::NewDeadline;
 use super::slot::{Gate, Hashed, Place, SlotData};
+use super::stamp::Used;
 use crate::command::CommandError;
 use crate::context::Context;
 use crate::effect::Effect;
@@ -480,12 +481,18 @@ impl<'a> LockedSlots<'a> {
         key: &[u8],
         value: Value,
         deadline: Option<Timestamp>,
+        used: Used,
     ) {
         let entry = match value {
             Value::String(value) => Entry::string(key, &value, deadline),
-            Value::Object(object) => Entry::object(key, object, deadline),
+            Value::Object(mut object) => {
+                object.expiring_mut().and_then(|hash| hash.call(cx.now));
+                Entry::object(key, object, deadline)
+            }
         };
         self.put(cx, self.db, key, entry);
+        let hashed = self.hashed(key);
+        self.at(self.db, key).1.set_used(hashed, cx.now, used);
     }
 
     fn put(&mut self, cx: &mut Context<'_>, db: usize, key: &[u8], entry: Entry) {

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::attention::Attention;
 use super::entry::{Entry, ValueRef};
-use super::stamp::Stamp;
+use super::stamp::{Stamp, Used};
 use super::table::{self, Table};
 use crate::context::Context;
 use crate::effect::Effect;
@@ -387,6 +387,16 @@ impl SlotData {
         self.count_field_deadlines(false, entry.has_field_deadlines());
         let place = self.table.insert(key.hasher, key.hash, entry);
         self.table.get(place)
+    }
+
+    /// Says of a key how it was used elsewhere, as far as the policy asks.
+    pub(crate) fn set_used(&mut self, key: Hashed<'_>, now: Timestamp, used: Used) {
+        let counts = key.hasher.tuned.counting().is_some();
+        let Some(stamp) = used.stamp(now, counts) else { return };
+        let place = self.table.locate(key.hash, key.bytes);
+        if let Some(entry) = place.and_then(|place| self.table.get_mut(place)) {
+            entry.set_stamp(stamp);
+        }
     }
 
     /// The entry of a key, expired or not.

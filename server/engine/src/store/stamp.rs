@@ -26,6 +26,26 @@ pub struct Counting {
     pub decay_minutes: u32,
 }
 
+/// How a key was used before it came here.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// How many milliseconds ago it was used last.
+    pub(crate) idle: Option<u64>,
+    /// How often, as a counter.
+    pub(crate) count: Option<u8>,
+}
+
+impl Used {
+    /// What of it is kept: the counter or the time.
+    pub(crate) fn stamp(self, now: Timestamp, counts: bool) -> Option<Stamp> {
+        if counts {
+            self.count.map(|count| Stamp::counting_from(u32::from(count), now))
+        } else {
+            self.idle.map(|idle| Stamp::time(Timestamp(now.0.saturating_sub(idle))))
+        }
+    }
+}
+
 const UNIT_BITS: u32 = 10;
 const BITS: u32 = 24;
 const MASK: u32 = (1 << BITS) - 1;
