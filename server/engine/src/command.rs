@@ -28,6 +28,7 @@ mod string;
 mod string_lcs;
 mod string_set;
 
+use deadline::Form;
 use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
@@ -40,6 +41,7 @@ pub(crate) use places::places;
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::store::locked::LockedSlots;
+use crate::value::{Hash, List, Set, SortedSet};
 
 /// What a handler answers: its reply is written, or this error is the reply.
 pub(crate) type Handled = Result<(), CommandError>;
@@ -92,16 +94,16 @@ pub(crate) fn run(
         C::Touch => key::touch(cx, slots, args, reply),
         C::Dump => payload::dump(cx, slots, args, reply),
         C::Restore | C::RestoreAsking => payload::restore(cx, slots, args, reply),
-        C::Expire => deadline::expire(cx, slots, args, reply),
-        C::ExpireAt => deadline::expireat(cx, slots, args, reply),
+        C::Expire => deadline::expire(cx, slots, args, reply, &Form::seconds("expire")),
+        C::ExpireAt => deadline::expire(cx, slots, args, reply, &Form::at_seconds("expireat")),
         C::ExpireTime => deadline::expiretime(cx, slots, args, reply),
         C::ObjectEncoding => object::encoding(cx, slots, args, reply),
         C::ObjectFreq => object::freq(cx, slots, args, reply),
         C::ObjectIdleTime => object::idletime(cx, slots, args, reply),
         C::ObjectRefCount => object::refcount(cx, slots, args, reply),
         C::Move => key::move_to(cx, slots, args, reply),
-        C::PExpire => deadline::pexpire(cx, slots, args, reply),
-        C::PExpireAt => deadline::pexpireat(cx, slots, args, reply),
+        C::PExpire => deadline::expire(cx, slots, args, reply, &Form::millis("pexpire")),
+        C::PExpireAt => deadline::expire(cx, slots, args, reply, &Form::at_millis("pexpireat")),
         C::PExpireTime => deadline::pexpiretime(cx, slots, args, reply),
         C::PTtl => deadline::pttl(cx, slots, args, reply),
         C::Persist => deadline::persist(cx, slots, args, reply),
@@ -111,10 +113,10 @@ pub(crate) fn run(
         C::SortRo => sort::sort_ro(cx, slots, args, reply),
         C::Ttl => deadline::ttl(cx, slots, args, reply),
         C::Type => key::type_of(cx, slots, args, reply),
-        C::HDel => hash::hdel(cx, slots, args, reply),
+        C::HDel => elements::remove::<Hash>(cx, slots, args, reply),
         C::HGet => hash::hget(cx, slots, args, reply),
         C::HGetAll => hash::hgetall(cx, slots, args, reply),
-        C::HLen => hash::hlen(cx, slots, args, reply),
+        C::HLen => elements::count::<Hash>(cx, slots, args, reply),
         C::HMGet => hash::hmget(cx, slots, args, reply),
         C::HMSet => hash::hmset(cx, slots, args, reply),
         C::HExists => hash::hexists(cx, slots, args, reply),
@@ -125,11 +127,11 @@ pub(crate) fn run(
         C::HSetNx => hash::hsetnx(cx, slots, args, reply),
         C::HStrLen => hash::hstrlen(cx, slots, args, reply),
         C::HVals => hash::hvals(cx, slots, args, reply),
-        C::HExpire => hash::hexpire(cx, slots, args, reply),
-        C::HExpireAt => hash::hexpireat(cx, slots, args, reply),
+        C::HExpire => hash::hexpire(cx, slots, args, reply, &Form::seconds("hexpire")),
+        C::HExpireAt => hash::hexpire(cx, slots, args, reply, &Form::at_seconds("hexpireat")),
         C::HExpireTime => hash::hexpiretime(cx, slots, args, reply),
-        C::HPExpire => hash::hpexpire(cx, slots, args, reply),
-        C::HPExpireAt => hash::hpexpireat(cx, slots, args, reply),
+        C::HPExpire => hash::hexpire(cx, slots, args, reply, &Form::millis("hpexpire")),
+        C::HPExpireAt => hash::hexpire(cx, slots, args, reply, &Form::at_millis("hpexpireat")),
         C::HPExpireTime => hash::hpexpiretime(cx, slots, args, reply),
         C::HPTtl => hash::hpttl(cx, slots, args, reply),
         C::HPersist => hash::hpersist(cx, slots, args, reply),
@@ -138,7 +140,7 @@ pub(crate) fn run(
         C::HSet => hash::hset(cx, slots, args, reply),
         C::LIndex => list::middle::lindex(cx, slots, args, reply),
         C::LInsert => list::middle::linsert(cx, slots, args, reply),
-        C::LLen => list::llen(cx, slots, args, reply),
+        C::LLen => elements::count::<List>(cx, slots, args, reply),
         C::LMove => list::transfer::lmove(cx, slots, args, reply),
         C::LMPop => list::transfer::lmpop(cx, slots, args, reply),
         C::LPop => list::lpop(cx, slots, args, reply),
@@ -154,7 +156,7 @@ pub(crate) fn run(
         C::RPush => list::rpush(cx, slots, args, reply),
         C::RPushX => list::rpushx(cx, slots, args, reply),
         C::SAdd => set::sadd(cx, slots, args, reply),
-        C::SCard => set::scard(cx, slots, args, reply),
+        C::SCard => elements::count::<Set>(cx, slots, args, reply),
         C::SDiff => set::algebra::sdiff(cx, slots, args, reply),
         C::SDiffStore => set::algebra::sdiffstore(cx, slots, args, reply),
         C::SInter => set::algebra::sinter(cx, slots, args, reply),
@@ -166,12 +168,12 @@ pub(crate) fn run(
         C::SMove => set::smove(cx, slots, args, reply),
         C::SPop => set::random::spop(cx, slots, args, reply),
         C::SRandMember => set::random::srandmember(cx, slots, args, reply),
-        C::SRem => set::srem(cx, slots, args, reply),
+        C::SRem => elements::remove::<Set>(cx, slots, args, reply),
         C::SScan => set::sscan(cx, slots, args, reply),
         C::SUnion => set::algebra::sunion(cx, slots, args, reply),
         C::SUnionStore => set::algebra::sunionstore(cx, slots, args, reply),
         C::ZAdd => sorted_set::zadd(cx, slots, args, reply),
-        C::ZCard => sorted_set::zcard(cx, slots, args, reply),
+        C::ZCard => elements::count::<SortedSet>(cx, slots, args, reply),
         C::ZCount => sorted_set::zcount(cx, slots, args, reply),
         C::ZDiff => sorted_set::zdiff(cx, slots, args, reply),
         C::ZDiffStore => sorted_set::zdiffstore(cx, slots, args, reply),
@@ -190,7 +192,7 @@ pub(crate) fn run(
         C::ZRangeByScore => sorted_set::zrangebyscore(cx, slots, args, reply),
         C::ZRangeStore => sorted_set::zrangestore(cx, slots, args, reply),
         C::ZRank => sorted_set::zrank(cx, slots, args, reply),
-        C::ZRem => sorted_set::zrem(cx, slots, args, reply),
+        C::ZRem => elements::remove::<SortedSet>(cx, slots, args, reply),
         C::ZRemRangeByLex => sorted_set::zremrangebylex(cx, slots, args, reply),
         C::ZRemRangeByRank => sorted_set::zremrangebyrank(cx, slots, args, reply),
         C::ZRemRangeByScore => sorted_set::zremrangebyscore(cx, slots, args, reply),

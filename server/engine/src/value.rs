@@ -163,6 +163,8 @@ pub trait Collection: Default {
     fn of_mut(object: &mut Object) -> Option<&mut Self>;
     /// The object around a collection.
     fn into_object(self) -> Object;
+    /// How many elements there are.
+    fn size(&self) -> usize;
 }
 
 macro_rules! collection {
@@ -180,6 +182,10 @@ macro_rules! collection {
 
             fn into_object(self) -> Object {
                 Object::$type(self)
+            }
+
+            fn size(&self) -> usize {
+                self.len()
             }
         }
     };

@@ -16,9 +16,43 @@ use crate::store::locked::LockedSlots;
 
 /// How a command of the EXPIRE family reads its number.
 pub(super) struct Form {
-    pub(super) name: &'static str,
-    pub(super) seconds: bool,
-    pub(super) absolute: bool,
+    name: &'static str,
+    seconds: bool,
+    absolute: bool,
+}
+
+impl Form {
+    /// So many seconds from now.
+    pub(super) const fn seconds(name: &'static str) -> Self {
+        Self { name, seconds: true, absolute: false }
+    }
+
+    /// So many milliseconds from now.
+    pub(super) const fn millis(name: &'static str) -> Self {
+        Self { name, seconds: false, absolute: false }
+    }
+
+    /// At a time in seconds.
+    pub(super) const fn at_seconds(name: &'static str) -> Self {
+        Self { name, seconds: true, absolute: true }
+    }
+
+    /// At a time in milliseconds.
+    pub(super) const fn at_millis(name: &'static str) -> Self {
+        Self { name, seconds: false, absolute: true }
+    }
+
+    /// The absolute time in milliseconds that a number means.
+    pub(super) fn deadline(&self, number: i64, now: Timestamp) -> Result<i64, CommandError> {
+        let base = if self.absolute { 0 } else { signed(now) };
+        let unit = if self.seconds { 1000 } else { 1 };
+        number.checked_mul(unit).and_then(|millis| millis.checked_add(base)).ok_or_else(|| self.invalid())
+    }
+
+    /// What is answered to a number beyond the command's bounds.
+    pub(super) fn invalid(&self) -> CommandError {
+        CommandError::InvalidExpire(self.name)
+    }
 }
 
 /// What must hold of the old deadline for the new one to be set.
@@ -78,7 +112,8 @@ pub(super) fn signed(time: Timestamp) -> i64 {
     i64::try_from(time.0).unwrap_or(i64::MAX)
 }
 
-fn set(
+/// EXPIRE and its kin.
+pub(super) fn expire(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
@@ -88,12 +123,7 @@ fn set(
     let key = args.at(1);
     let conditions = Conditions::parse(args.skip(3))?;
     let number = integer(args.at(2))?;
-    let base = if form.absolute { 0 } else { signed(cx.now) };
-    let unit = if form.seconds { 1000 } else { 1 };
-    let deadline = number
-        .checked_mul(unit)
-        .and_then(|millis| millis.checked_add(base))
-        .ok_or(CommandError::InvalidExpire(form.name))?;
+    let deadline = form.deadline(number, cx.now)?;
     let old = slots.entry(cx, key).map(|entry| entry.deadline());
     let set = old.is_some_and(|old| conditions.hold(old, deadline));
     if set {
@@ -127,42 +157,6 @@ pub(super) fn persist_key(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>, key
         slots.notify(cx, Classes::GENERIC, "persist", key);
     }
     removed
-}
-
-pub(super) fn expire(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    set(cx, slots, args, reply, &Form { name: "expire", seconds: true, absolute: false })
-}
-
-pub(super) fn pexpire(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    set(cx, slots, args, reply, &Form { name: "pexpire", seconds: false, absolute: false })
-}
-
-pub(super) fn expireat(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    set(cx, slots, args, reply, &Form { name: "expireat", seconds: true, absolute: true })
-}
-
-pub(super) fn pexpireat(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    set(cx, slots, args, reply, &Form { name: "pexpireat", seconds: false, absolute: true })
 }
 
 pub(super) fn persist(

@@ -1,13 +1,19 @@
-//! What the commands on collections share: replying with elements, alone or in pairs, and ranges of positions that count from both ends.
+//! What the commands on collections share: counting elements, taking them away by name, replying with them alone or in
+//! pairs, and ranges of positions that count from both ends.
 //!
 //! Elements come borrowed from the value and are written straight into the reply; nothing is collected in between. Positions
 //! beyond an end are cut, as in Redis: a range that misses is empty, not an error.
 
 use std::ops::Range;
 
-use nuthatch_proto::resp::{Protocol, ReplyWriter};
+use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
 
-use crate::value::Item;
+use super::Handled;
+use crate::context::Context;
+use crate::effect::Effect;
+use crate::notice::Classes;
+use crate::store::locked::LockedSlots;
+use crate::value::{Collection, Item};
 
 /// Replies with an element, as a bulk string.
 #[inline]
@@ -38,6 +44,55 @@ pub(super) fn member(
     if let Some(companion) = companion {
         companion(reply);
     }
+}
+
+/// A collection whose elements have names, by which they can be taken away.
+pub(super) trait Named: Collection {
+    /// The class of its notices.
+    const CLASS: Classes;
+    /// The event when elements were taken away.
+    const REMOVED: &'static str;
+
+    /// Takes an element away; whether it was there.
+    fn take(&mut self, name: &[u8]) -> bool;
+    /// The effect of that.
+    fn removal<'a>(key: &'a [u8], name: &'a [u8]) -> Effect<'a>;
+}
+
+/// HDEL, SREM and ZREM: `key name [name ...]`.
+pub(super) fn remove<C: Named>(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let key = args.at(1);
+    let removed = slots.modify(cx, key, |collection: &mut C, emitter| {
+        let mut removed = 0;
+        for name in args.skip(2).iter() {
+            if collection.take(name) {
+                removed += 1;
+                emitter.emit(C::removal(key, name));
+            }
+        }
+        if removed > 0 {
+            emitter.notify(C::CLASS, C::REMOVED);
+        }
+        removed
+    })?;
+    reply.count(removed.unwrap_or(0));
+    Ok(())
+}
+
+/// HLEN, LLEN, SCARD and ZCARD.
+pub(super) fn count<C: Collection>(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    reply.count(slots.read::<C>(cx, args.at(1))?.map_or(0, C::size));
+    Ok(())
 }
 
 /// The positions from `start` to `end`, both included, of `len`; negative ones count from the end. Out of range is

@@ -12,16 +12,14 @@ mod whole;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use super::CommandError;
-use super::elements;
+use super::elements::{self, Named};
 use crate::context::Context;
 use crate::effect::Effect;
 use crate::notice::Classes;
 use crate::store::locked::LockedSlots;
 use crate::value::{Hash, IntegerText, Item};
 
-pub(super) use expiry::{
-    hexpire, hexpireat, hexpiretime, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, httl,
-};
+pub(super) use expiry::{hexpire, hexpiretime, hpersist, hpexpiretime, hpttl, httl};
 pub(super) use number::{hincrby, hincrbyfloat};
 pub(super) use whole::{hgetall, hkeys, hrandfield, hscan, hvals};
 
@@ -149,38 +147,17 @@ pub(super) fn hstrlen(
     Ok(())
 }
 
-pub(super) fn hlen(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    reply.count(slots.read::<Hash>(cx, args.at(1))?.map_or(0, Hash::len));
-    Ok(())
-}
+impl Named for Hash {
+    const CLASS: Classes = Classes::HASH;
+    const REMOVED: &'static str = "hdel";
 
-pub(super) fn hdel(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Result<(), CommandError> {
-    let key = args.at(1);
-    let removed = slots.modify(cx, key, |hash: &mut Hash, emitter| {
-        let mut removed = 0;
-        for field in args.skip(2).iter() {
-            if hash.remove(field) {
-                removed += 1;
-                emitter.emit(Effect::HashDelete { key, field });
-            }
-        }
-        if removed > 0 {
-            emitter.notify(Classes::HASH, "hdel");
-        }
-        removed
-    })?;
-    reply.count(removed.unwrap_or(0));
-    Ok(())
+    fn take(&mut self, name: &[u8]) -> bool {
+        self.remove(name)
+    }
+
+    fn removal<'a>(key: &'a [u8], name: &'a [u8]) -> Effect<'a> {
+        Effect::HashDelete { key, field: name }
+    }
 }
 
 #[cfg(test)]

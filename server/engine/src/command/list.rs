@@ -175,16 +175,6 @@ fn event(end: End, left: &'static str, right: &'static str) -> &'static str {
     }
 }
 
-pub(super) fn llen(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    reply.count(slots.read::<List>(cx, args.at(1))?.map_or(0, List::len));
-    Ok(())
-}
-
 pub(super) fn lrange(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,

@@ -32,14 +32,12 @@ enum Draw {
 }
 
 /// A collection whose elements can be drawn.
-pub(super) trait Drawn {
+pub(super) trait Drawn: Collection {
     /// A member, and what belongs to it.
     type Element<'a>: Copy
     where
         Self: 'a;
 
-    /// How many elements there are.
-    fn len(&self) -> usize;
     /// Whether drawing one takes the same time however many there are.
     fn has_index(&self) -> bool;
     /// One of them, each with the same chance.
@@ -115,7 +113,7 @@ impl Draw {
 
 /// Runs `key [count [paired]]`: one member, or as many as the count says, with what `companion` writes of each if the
 /// word is there.
-pub(super) fn members<C: Collection + Drawn>(
+pub(super) fn members<C: Drawn>(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
@@ -147,7 +145,7 @@ pub(super) fn members<C: Collection + Drawn>(
         reply.array(0);
         return Ok(());
     };
-    elements::members_header(reply, draw.count(collection.len()), paired);
+    elements::members_header(reply, draw.count(collection.size()), paired);
     draw.run(collection, cx.rng, reply, |reply, element| {
         let companion = paired.then_some(|reply: &mut ReplyWriter<'_>| companion(reply, element));
         elements::member(reply, C::name(element), companion);
@@ -163,7 +161,7 @@ fn distinct<'a, C: Drawn>(
     rng: &mut Rng,
     mut show: impl FnMut(C::Element<'a>),
 ) {
-    let len = collection.len();
+    let len = collection.size();
     let mut wanted = count.min(len);
     if !collection.has_index() || wanted.saturating_mul(WALK) > len {
         // Each is taken with the chance that so many of those left are wanted: every choice is as likely as another.

@@ -8,6 +8,7 @@ pub(super) mod random;
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
+use super::elements::Named;
 use super::scan::{self, Scanned};
 use super::{Handled, elements};
 use crate::context::Context;
@@ -38,30 +39,6 @@ pub(super) fn sadd(
         added
     })?;
     reply.count(added);
-    Ok(())
-}
-
-pub(super) fn srem(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    let key = args.at(1);
-    let removed = slots.modify(cx, key, |set: &mut Set, emitter| {
-        let mut removed = 0;
-        for member in args.skip(2).iter() {
-            if set.remove(member) {
-                removed += 1;
-                emitter.emit(Effect::SetRemove { key, member });
-            }
-        }
-        if removed > 0 {
-            emitter.notify(Classes::SET, "srem");
-        }
-        removed
-    })?;
-    reply.count(removed.unwrap_or(0));
     Ok(())
 }
 
@@ -150,14 +127,17 @@ pub(super) fn sscan(
     })
 }
 
-pub(super) fn scard(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    reply.count(slots.read::<Set>(cx, args.at(1))?.map_or(0, Set::len));
-    Ok(())
+impl Named for Set {
+    const CLASS: Classes = Classes::SET;
+    const REMOVED: &'static str = "srem";
+
+    fn take(&mut self, name: &[u8]) -> bool {
+        self.remove(name)
+    }
+
+    fn removal<'a>(key: &'a [u8], name: &'a [u8]) -> Effect<'a> {
+        Effect::SetRemove { key, member: name }
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod walk;
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
+use super::elements::Named;
 use super::{CommandError, Handled, args, elements};
 use crate::context::Context;
 use crate::effect::Effect;
@@ -55,30 +56,6 @@ fn write_score(reply: &mut ReplyWriter<'_>, score: Option<f64>) {
         Some(score) => reply.double(score),
         None => reply.null(),
     }
-}
-
-pub(super) fn zrem(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    let key = args.at(1);
-    let removed = slots.modify(cx, key, |set: &mut SortedSet, emitter| {
-        let mut removed = 0;
-        for member in args.skip(2).iter() {
-            if set.remove(member).is_some() {
-                removed += 1;
-                emitter.emit(Effect::SortedSetRemove { key, member });
-            }
-        }
-        if removed > 0 {
-            emitter.notify(Classes::SORTED_SET, "zrem");
-        }
-        removed
-    })?;
-    reply.count(removed.unwrap_or(0));
-    Ok(())
 }
 
 pub(super) fn zscore(
@@ -155,14 +132,17 @@ fn rank(
     Ok(())
 }
 
-pub(super) fn zcard(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    reply.count(slots.read::<SortedSet>(cx, args.at(1))?.map_or(0, SortedSet::len));
-    Ok(())
+impl Named for SortedSet {
+    const CLASS: Classes = Classes::SORTED_SET;
+    const REMOVED: &'static str = "zrem";
+
+    fn take(&mut self, name: &[u8]) -> bool {
+        self.remove(name).is_some()
+    }
+
+    fn removal<'a>(key: &'a [u8], name: &'a [u8]) -> Effect<'a> {
+        Effect::SortedSetRemove { key, member: name }
+    }
 }
 
 #[cfg(test)]

@@ -39,18 +39,13 @@ fn fields<'a>(args: Args<'a>, position: usize, no_count: &'static str) -> Result
 }
 
 /// The absolute time that a number means.
-fn deadline(now: i64, number: &[u8], form: &Form) -> Result<i64, CommandError> {
+fn deadline(now: Timestamp, number: &[u8], form: &Form) -> Result<i64, CommandError> {
     let number = integer(number)?;
     if number < 0 {
         return Err(CommandError::Other("ERR invalid expire time, must be >= 0"));
     }
-    let unit = if form.seconds { 1000 } else { 1 };
-    let base = if form.absolute { 0 } else { now };
-    number
-        .checked_mul(unit)
-        .and_then(|millis| millis.checked_add(base))
-        .filter(|&deadline| deadline <= LATEST)
-        .ok_or(CommandError::InvalidExpire(form.name))
+    let deadline = form.deadline(number, now)?;
+    if deadline > LATEST { Err(form.invalid()) } else { Ok(deadline) }
 }
 
 /// Replies with a number per field; [`NO_FIELD`] for all of them without a hash.
@@ -59,7 +54,8 @@ fn answer(reply: &mut ReplyWriter<'_>, fields: Args<'_>, mut answer: impl FnMut(
     fields.iter().for_each(|field| reply.integer(answer(field)));
 }
 
-fn set(
+/// HEXPIRE and its kin.
+pub(in super::super) fn hexpire(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
@@ -69,7 +65,7 @@ fn set(
     let (key, now) = (args.at(1), signed(cx.now));
     // The type is judged before the arguments are.
     slots.look::<Hash>(cx, key)?;
-    let deadline = deadline(now, args.at(2), form)?;
+    let deadline = deadline(cx.now, args.at(2), form)?;
     let mut conditions = Conditions::default();
     let position = if conditions.add(args.at(3)) { 4 } else { 3 };
     let fields = fields(args, position, "ERR Parameter `numFields` should be greater than 0")?;
@@ -104,42 +100,6 @@ fn set(
         answer(reply, fields, |_| NO_FIELD);
     }
     Ok(())
-}
-
-pub(in super::super) fn hexpire(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    set(cx, slots, args, reply, &Form { name: "hexpire", seconds: true, absolute: false })
-}
-
-pub(in super::super) fn hpexpire(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    set(cx, slots, args, reply, &Form { name: "hpexpire", seconds: false, absolute: false })
-}
-
-pub(in super::super) fn hexpireat(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    set(cx, slots, args, reply, &Form { name: "hexpireat", seconds: true, absolute: true })
-}
-
-pub(in super::super) fn hpexpireat(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    set(cx, slots, args, reply, &Form { name: "hpexpireat", seconds: false, absolute: true })
 }
 
 const NOT_POSITIVE: &str = "ERR Number of fields must be a positive integer";

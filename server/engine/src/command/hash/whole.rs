@@ -84,10 +84,6 @@ pub(in super::super) fn hscan(
 impl Drawn for Hash {
     type Element<'a> = (Item<'a>, Item<'a>);
 
-    fn len(&self) -> usize {
-        self.len()
-    }
-
     fn has_index(&self) -> bool {
         self.has_index()
     }

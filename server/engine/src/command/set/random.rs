@@ -72,10 +72,6 @@ pub(in crate::command) fn srandmember(
 impl Drawn for Set {
     type Element<'a> = Item<'a>;
 
-    fn len(&self) -> usize {
-        self.len()
-    }
-
     fn has_index(&self) -> bool {
         self.has_index()
     }

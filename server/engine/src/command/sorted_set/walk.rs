@@ -33,10 +33,6 @@ pub(in super::super) fn zscan(
 impl Drawn for SortedSet {
     type Element<'a> = (Item<'a>, f64);
 
-    fn len(&self) -> usize {
-        self.len()
-    }
-
     fn has_index(&self) -> bool {
         !self.is_compact()
     }
