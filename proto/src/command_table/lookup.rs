@@ -7,11 +7,11 @@
 //! The order by names is also the order in which COMMAND and docs/COMMANDS.md list them.
 
 use super::{
-    CommandSpec, bitmap, blocking, cluster, connection, generic, hash, list, scripting, server, set,
+    CommandSpec, bitmap, blocking, cluster, connection, generic, hash, list, pubsub, scripting, server, set,
     sorted_set, string, transaction,
 };
 
-const FAMILIES: [&[CommandSpec]; 13] = [
+const FAMILIES: [&[CommandSpec]; 14] = [
     string::ROWS,
     bitmap::ROWS,
     blocking::ROWS,
@@ -20,6 +20,7 @@ const FAMILIES: [&[CommandSpec]; 13] = [
     list::ROWS,
     set::ROWS,
     sorted_set::ROWS,
+    pubsub::ROWS,
     connection::ROWS,
     server::ROWS,
     scripting::ROWS,

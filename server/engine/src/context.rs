@@ -61,10 +61,16 @@ impl<'a> Context<'a> {
         self.held_back = held;
     }
 
+    /// Whether anybody hears of that class of events.
+    #[inline]
+    pub(crate) fn wants(&self, class: Classes) -> bool {
+        self.classes.intersects(class)
+    }
+
     /// Tells of an event on a key, if its class is wanted.
     #[inline]
     pub(crate) fn notify(&self, db: usize, class: Classes, event: &'static str, key: &[u8]) {
-        if self.classes.intersects(class) {
+        if self.wants(class) {
             self.notices.notify(db, class, event, key);
         }
     }

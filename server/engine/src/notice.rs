@@ -58,3 +58,64 @@ pub struct NoNotices;
 impl NoticeSink for NoNotices {
     fn notify(&self, _: usize, _: Classes, _: &'static str, _: &[u8]) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Classes;
+    use crate::testing::Bench;
+
+    #[track_caller]
+    fn check(bench: &mut Bench, command: &str, expected: &[&str]) {
+        bench.run(command);
+        assert_eq!(bench.notices(), expected, "{command}");
+    }
+
+    fn bench(classes: Classes) -> Bench {
+        let mut bench = Bench::new();
+        bench.classes = classes;
+        bench
+    }
+
+    #[test]
+    fn a_collection_that_became_empty_is_told_to_be_deleted() {
+        let mut bench = bench(Classes::GENERIC);
+        for (add, remove) in [
+            ("RPUSH a 1", "LPOP a"),
+            ("SADD a 1", "SREM a 1"),
+            ("HSET a f 1", "HDEL a f"),
+            ("ZADD a 1 m", "ZREM a m"),
+        ] {
+            check(&mut bench, add, &[]);
+            check(&mut bench, remove, &["del a@0"]);
+        }
+    }
+
+    #[test]
+    fn keys_that_expire_are_told_when_they_are_found_and_when_they_are_looked_for() {
+        let mut bench = bench(Classes::EXPIRED | Classes::KEY_MISS);
+        bench.check("MSET a 1 b 2", "+OK");
+        bench.check("PEXPIRE a 10", ":1");
+        bench.check("PEXPIRE b 10", ":1");
+        bench.now += 10;
+        check(&mut bench, "GET a", &["expired a@0", "keymiss a@0"]);
+        // The wheel looks a little after the time.
+        bench.now += 1000;
+        bench.expire(10);
+        assert_eq!(bench.notices(), ["expired b@0"]);
+        check(&mut bench, "HGET c f", &["keymiss c@0"]);
+        check(&mut bench, "LPOP c", &[]);
+    }
+
+    #[test]
+    fn new_keys_are_told_before_what_made_them() {
+        let mut bench = bench(Classes::NEW | Classes::GENERIC | Classes::STRING);
+        bench.classes |= Classes::LIST | Classes::SET;
+        check(&mut bench, "SET a 1", &["new a@0", "set a@0"]);
+        check(&mut bench, "SET a 2", &["set a@0"]);
+        check(&mut bench, "RPUSH l 1", &["new l@0", "rpush l@0"]);
+        check(&mut bench, "RPUSH l 1", &["rpush l@0"]);
+        check(&mut bench, "SADD s 1", &["new s@0", "sadd s@0"]);
+        check(&mut bench, "RENAME a s", &["new s@0", "rename_from a@0", "rename_to s@0"]);
+        check(&mut bench, "COPY s b", &["new b@0", "copy_to b@0"]);
+    }
+}

@@ -11,7 +11,7 @@ use nuthatch_proto::resp::args::OwnedArgs;
 use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 
-use crate::{Context, Effect, EffectSink, Engine, EngineOptions, Rng, Stats};
+use crate::{Classes, Context, Effect, EffectSink, Engine, EngineOptions, NoticeSink, Rng, Stats};
 
 /// An engine under test.
 pub(crate) struct Bench {
@@ -21,7 +21,10 @@ pub(crate) struct Bench {
     pub(crate) stats: Stats,
     pub(crate) rng: Rng,
     pub(crate) protocol: Protocol,
+    /// The classes of notices that are written down.
+    pub(crate) classes: Classes,
     effects: Journal,
+    notices: Journal,
 }
 
 /// Collects effects as text.
@@ -31,6 +34,13 @@ pub(crate) struct Journal(Mutex<Vec<String>>);
 impl EffectSink for Journal {
     fn emit(&self, _: usize, _: Slot, effect: Effect<'_>) {
         self.0.lock().expect("no test panics while it holds the journal").push(text_of(effect));
+    }
+}
+
+impl NoticeSink for Journal {
+    fn notify(&self, db: usize, _: Classes, event: &'static str, key: &[u8]) {
+        let text = format!("{event} {}@{db}", String::from_utf8_lossy(key));
+        self.0.lock().expect("no test panics while it holds the journal").push(text);
     }
 }
 
@@ -75,7 +85,9 @@ impl Bench {
             stats: Stats::default(),
             rng: Rng::new(1),
             protocol: Protocol::Resp2,
+            classes: Classes::empty(),
             effects: Journal::default(),
+            notices: Journal::default(),
         }
     }
 
@@ -97,7 +109,8 @@ impl Bench {
         let args = owned.as_args();
         let mut out = Vec::new();
         let mut reply = ReplyWriter::new(&mut out, self.protocol);
-        let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng);
+        let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng)
+            .with_notices(&self.notices, self.classes);
         let spec = spec(args);
         match spec.handler {
             Handler::Keyspace(command) => {
@@ -118,7 +131,8 @@ impl Bench {
 
     /// The engine, and surroundings for what is not a command.
     pub(crate) fn parts(&mut self) -> (&Engine, Context<'_>) {
-        let cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng);
+        let cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng)
+            .with_notices(&self.notices, self.classes);
         (&self.engine, cx)
     }
 
@@ -147,9 +161,15 @@ impl Bench {
         std::mem::take(&mut self.effects.0.lock().expect("no test panics while it holds the journal"))
     }
 
+    /// The notices since the last call, as `event key@db`.
+    pub(crate) fn notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices.0.lock().expect("no test panics while it holds the journal"))
+    }
+
     /// Removes what is due now; how many keys that were.
     pub(crate) fn expire(&mut self, budget: usize) -> usize {
-        let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng);
+        let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng)
+            .with_notices(&self.notices, self.classes);
         self.engine.expire_due(&mut cx, budget)
     }
 }

@@ -3,13 +3,14 @@
 //! Most are answered at once ([`run`]). Those that wait for something (a commit of the metadata group, a time) are
 //! deferred: the connection keeps the arguments, lets other connections run, and comes back with [`wait`].
 
-mod client;
+pub(crate) mod client;
 mod cluster;
 mod config;
 mod connection;
 mod info;
 mod kill;
 mod migrate;
+pub(crate) mod pubsub;
 mod server;
 mod wait;
 
@@ -23,6 +24,7 @@ use crate::dispatch::Deferred;
 use crate::net::io_thread::Thread;
 use crate::net::session::Session;
 use crate::node::Node;
+use crate::pubsub::Kind;
 
 /// Redis's error for options that make no sense.
 pub(crate) const SYNTAX_ERROR: &str = "ERR syntax error";
@@ -73,6 +75,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::Auth => connection::auth(call, reply),
         C::Echo => reply.bulk(args.at(1)),
         C::Hello => connection::hello(call, reply),
+        C::Ping if pubsub::in_subscribe_mode(&call) => pubsub::ping(args, reply),
         C::Ping => connection::ping(args, reply),
         C::Quit => {
             reply.ok();
@@ -81,6 +84,20 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::Reset => connection::reset(call, reply),
         C::Select => connection::select(call, reply),
         C::Asking | C::ReadOnly | C::ReadWrite => connection::cluster_mode(command, call, reply),
+
+        C::Subscribe => pubsub::subscribe(Kind::Channel, call, reply),
+        C::PSubscribe => pubsub::subscribe(Kind::Pattern, call, reply),
+        C::SSubscribe => pubsub::subscribe(Kind::ShardChannel, call, reply),
+        C::Unsubscribe => pubsub::unsubscribe(Kind::Channel, call, reply),
+        C::PUnsubscribe => pubsub::unsubscribe(Kind::Pattern, call, reply),
+        C::SUnsubscribe => pubsub::unsubscribe(Kind::ShardChannel, call, reply),
+        C::Publish => pubsub::publish(call, reply),
+        C::SPublish => pubsub::publish_in_shard(call, reply),
+        C::PubsubChannels => pubsub::channels(Kind::Channel, call, reply),
+        C::PubsubShardChannels => pubsub::channels(Kind::ShardChannel, call, reply),
+        C::PubsubNumSub => pubsub::subscribers(Kind::Channel, call, reply),
+        C::PubsubShardNumSub => pubsub::subscribers(Kind::ShardChannel, call, reply),
+        C::PubsubNumPat => reply.count(call.node.pubsub.count(Kind::Pattern)),
 
         C::ClientGetName => client::get_name(call, reply),
         C::ClientId => reply.integer(i64::try_from(call.session.client.id).unwrap_or(i64::MAX)),
@@ -114,7 +131,8 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         | C::DebugHelp
         | C::ClusterHelp
         | C::ObjectHelp
-        | C::FunctionHelp => help(args, reply),
+        | C::FunctionHelp
+        | C::PubsubHelp => help(args, reply),
 
         C::Info => info::info(call, reply),
         C::FunctionFlush => server::function_flush(args, reply),

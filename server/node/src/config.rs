@@ -4,6 +4,7 @@
 //! option (`values`, checked by the option's `kind`), and [`Settings`], typed, which is all that the rest of the node
 //! reads. [`Config`] holds the last two and publishes new settings when CONFIG SET changes something.
 
+mod classes;
 mod error;
 mod kind;
 mod options;

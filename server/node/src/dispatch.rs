@@ -21,13 +21,14 @@ use nuthatch_engine::Engine;
 use nuthatch_proto::command_table::{CommandSpec, DataCommand, Flags, Handler, TransactionCommand};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::args::OwnedArgs;
-use nuthatch_proto::resp::{Args, Decoder, Limits, ReplyWriter};
+use nuthatch_proto::resp::{Args, Decoder, Limits, Protocol, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 
 pub(crate) use window::Window;
 use window::{Filled, Request};
 
-use crate::admin::{self, Call, Deferral, Flow};
+use crate::admin::client::command_name;
+use crate::admin::{self, Call, Deferral, Flow, pubsub};
 use crate::clock;
 use crate::driver::{MetadataHandle, View};
 use crate::net::clients::Progress;
@@ -210,6 +211,9 @@ impl<'a> Batch<'a> {
             self.reject(Some(spec), b"NOAUTH Authentication required.", &mut reply);
             return Flow::Done;
         }
+        if self.session.client.is_subscribed() && self.is_refused_when_subscribed(spec, &mut reply) {
+            return Flow::Done;
+        }
         if self.session.queue.is_some() && transaction::waits(spec) {
             return self.enqueue(spec, args, &mut reply);
         }
@@ -275,6 +279,27 @@ impl<'a> Batch<'a> {
         }
         // The gate is shut while the topology still says that the slot is ours: it is about to leave.
         reply.error(&nuthatch_proto::redirect::Redirect::TryAgain.to_string());
+    }
+
+    /// Whether the command is refused because the client is in subscribe mode of RESP2.
+    #[cold]
+    fn is_refused_when_subscribed(
+        &mut self,
+        spec: &'static CommandSpec,
+        reply: &mut ReplyWriter<'_>,
+    ) -> bool {
+        let allowed =
+            matches!(spec.handler, Handler::Node(command) if pubsub::allowed_when_subscribed(command));
+        if allowed || self.session.protocol() == Protocol::Resp3 {
+            return false;
+        }
+        let name = command_name(counters::place(spec.handler));
+        let error = format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in \
+             this context"
+        );
+        self.reject(Some(spec), error.as_bytes(), reply);
+        true
     }
 
     #[cold]

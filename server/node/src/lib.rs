@@ -15,6 +15,7 @@ mod dispatch;
 pub mod driver;
 mod net;
 pub mod node;
+mod pubsub;
 pub mod raft_log;
 pub mod rpc;
 mod telemetry;

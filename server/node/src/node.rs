@@ -32,6 +32,7 @@ use crate::driver::{self, Control, ControlError, ControlOptions, MetadataHandle}
 use crate::net::clients::Clients;
 use crate::net::io_thread::IoThread;
 use crate::net::listener;
+use crate::pubsub::{self, Pubsub};
 use crate::rpc::secret::Secret;
 use crate::telemetry::{Telemetry, log};
 
@@ -79,6 +80,8 @@ pub struct Node {
     pub(crate) config: Config,
     pub(crate) engine: Arc<Engine>,
     pub(crate) clients: Clients,
+    /// Who is subscribed to what.
+    pub(crate) pubsub: Arc<Pubsub>,
     pub(crate) telemetry: Telemetry,
     /// The control plane; nothing in standalone mode.
     pub(crate) cluster: Option<MetadataHandle>,
@@ -90,7 +93,12 @@ pub struct Node {
 }
 
 impl Node {
-    fn new(config: Config, engine: Arc<Engine>, cluster: Option<MetadataHandle>) -> io::Result<Self> {
+    fn new(
+        config: Config,
+        engine: Arc<Engine>,
+        pubsub: Arc<Pubsub>,
+        cluster: Option<MetadataHandle>,
+    ) -> io::Result<Self> {
         let mut id = [0; 20];
         clock::entropy(&mut id)?;
         let mut run_id = String::new();
@@ -100,10 +108,12 @@ impl Node {
         }
         let clients = Clients::default();
         clients.limits.set(config.settings().output_limits);
+        pubsub.set_classes(config.settings().notice_classes);
         Ok(Self {
             config,
             engine,
             clients,
+            pubsub,
             telemetry: Telemetry::default(),
             cluster,
             started: clock::now(),
@@ -153,13 +163,14 @@ impl Prepared {
         };
         let engine = Arc::new(Engine::new(options));
         engine.tune(settings.tuning);
+        let pubsub = Arc::new(Pubsub::default());
         let control = if settings.cluster.enabled {
             Some(driver::start(control_options(&settings, Arc::clone(&engine))?)?)
         } else {
             None
         };
         drop(settings);
-        let node = Node::new(config, engine, control.as_ref().map(Control::handle))?;
+        let node = Node::new(config, engine, pubsub, control.as_ref().map(Control::handle))?;
         Ok(Self { node: Arc::new(node), control, listeners })
     }
 
@@ -256,6 +267,10 @@ async fn serve(
     }
     let watched = Arc::clone(node);
     tasks.spawn(async move { upkeep::watch(&watched).await });
+    if let Some(handle) = &node.cluster {
+        let (pubsub, views) = (Arc::clone(&node.pubsub), handle.subscribe());
+        tasks.spawn(async move { pubsub::follow(&pubsub, views).await });
+    }
     tokio::select! {
         _ = terminate.recv() => tracing::info!("Received SIGTERM scheduling shutdown..."),
         _ = interrupt.recv() => tracing::info!("Received SIGINT scheduling shutdown..."),

@@ -325,3 +325,85 @@ fn shutdown_ends_the_server_without_a_reply() {
     client.send(request(&["SHUTDOWN", "NOSAVE"]));
     client.expect_closed();
 }
+
+#[test]
+fn subscribers_hear_what_is_published_in_order() {
+    let server = Server::start(&[]);
+    let (mut subscriber, mut publisher) = (server.connect(), server.connect());
+    subscriber.check(
+        request(&["SUBSCRIBE", "a", "b"]),
+        "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n",
+    );
+    subscriber.check(
+        request(&["GET", "a"]),
+        "-ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
+         context\r\n",
+    );
+    subscriber.check(request(&["PING"]), "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    let many = 20_000;
+    let requests: String = (0..many).map(|n| request(&["PUBLISH", "a", &n.to_string()])).collect();
+    let messages: String = (0..many)
+        .map(|n| format!("*3\r\n$7\r\nmessage\r\n$1\r\na\r\n${}\r\n{n}\r\n", n.to_string().len()))
+        .collect();
+    publisher.check(requests, ":1\r\n".repeat(many));
+    subscriber.expect(messages);
+    subscriber.check(request(&["UNSUBSCRIBE", "a"]), "*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:1\r\n");
+    subscriber.check(request(&["UNSUBSCRIBE"]), "*3\r\n$11\r\nunsubscribe\r\n$1\r\nb\r\n:0\r\n");
+    subscriber.check(request(&["UNSUBSCRIBE"]), "*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n");
+    subscriber.check(request(&["PING"]), "+PONG\r\n");
+    publisher.check(request(&["PUBLISH", "b", "x"]), ":0\r\n");
+}
+
+#[test]
+fn a_publisher_hears_itself_after_the_reply() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    client.send(request(&["HELLO", "3"]));
+    client.send(request(&["ECHO", "ready"]));
+    let mut greeting = Vec::new();
+    while !greeting.ends_with(b"$5\r\nready\r\n") {
+        let mut byte = [0];
+        client.0.read_exact(&mut byte).expect("a byte");
+        greeting.push(byte[0]);
+    }
+    let confirmed = ">3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n";
+    client.check(request(&["PSUBSCRIBE", "*"]), confirmed);
+    let message = ">4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\na\r\n$1\r\nx\r\n";
+    client.check(request(&["PUBLISH", "a", "x"]).repeat(2), format!(":1\r\n{message}").repeat(2));
+    client.check(request(&["RESET"]), "+RESET\r\n");
+    client.check(request(&["PUBLISH", "a", "x"]), ":0\r\n");
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_is_ended() {
+    let server = Server::start(&["--client-output-buffer-limit", "pubsub", "1mb", "0", "0"]);
+    let (mut subscriber, mut publisher) = (server.connect(), server.connect());
+    subscriber.check(request(&["SUBSCRIBE", "a"]), "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n");
+    let message = "x".repeat(100_000);
+    loop {
+        publisher.send(request(&["PUBLISH", "a", &message]));
+        let mut reply = [0; 4];
+        publisher.0.read_exact(&mut reply).expect("a count");
+        if reply == *b":0\r\n" {
+            break;
+        }
+    }
+    publisher.check(request(&["PUBSUB", "CHANNELS"]), "*0\r\n");
+}
+
+#[test]
+fn events_on_keys_are_published() {
+    let server = Server::start(&["--notify-keyspace-events", "KEA"]);
+    let (mut subscriber, mut client) = (server.connect(), server.connect());
+    subscriber.check(request(&["PSUBSCRIBE", "__key*"]), "*3\r\n$10\r\npsubscribe\r\n$6\r\n__key*\r\n:1\r\n");
+    client.check(request(&["SET", "k", "v"]), "+OK\r\n");
+    subscriber.expect("*4\r\n$8\r\npmessage\r\n$6\r\n__key*\r\n$16\r\n__keyspace@0__:k\r\n$3\r\nset\r\n");
+    subscriber.expect("*4\r\n$8\r\npmessage\r\n$6\r\n__key*\r\n$18\r\n__keyevent@0__:set\r\n$1\r\nk\r\n");
+    client.check(request(&["CONFIG", "SET", "notify-keyspace-events", "xE"]), "+OK\r\n");
+    client.check(
+        request(&["CONFIG", "GET", "notify-keyspace-events"]),
+        "*2\r\n$22\r\nnotify-keyspace-events\r\n$2\r\nxE\r\n",
+    );
+    client.check(request(&["SET", "k", "v", "PX", "1"]), "+OK\r\n");
+    subscriber.expect("*4\r\n$8\r\npmessage\r\n$6\r\n__key*\r\n$22\r\n__keyevent@0__:expired\r\n$1\r\nk\r\n");
+}

@@ -6,6 +6,8 @@
 //! What every command shares happens here, once: a key whose deadline has passed is gone before anybody sees it, a
 //! collection that became empty is removed, and counts of hits and misses are kept.
 
+use std::cell::RefCell;
+
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::slot::Slot;
 use parking_lot::MutexGuard;
@@ -45,13 +47,32 @@ fn index_of(guards: &[(Place, Guard<'_>)], place: Place) -> Option<usize> {
     guards.binary_search_by_key(&place, |(place, _)| *place).ok()
 }
 
+/// What an entry that is put in the place of another counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replacing {
+    /// A new key: the old one was deleted first.
+    Key,
+    /// A new value of the old key.
+    Value,
+}
+
+#[inline]
+fn tell_miss(cx: &mut Context<'_>, at: Place, key: &[u8]) {
+    cx.stats.keyspace_misses += 1;
+    cx.notify(at.db, Classes::KEY_MISS, "keymiss", key);
+}
+
 /// Tells the sink of the changes a handler makes to one collection.
 pub(crate) struct Emitter<'a, 'c> {
     cx: &'a Context<'c>,
     place: Place,
     key: &'a [u8],
     limits: &'a Limits,
+    held: Option<&'a HeldNotices>,
 }
+
+/// Notices of a handler that may be creating its key: they come after the notice that the key is new.
+type HeldNotices = RefCell<SmallVec<[(Classes, &'static str); 2]>>;
 
 impl Emitter<'_, '_> {
     /// Until when collections stay compact.
@@ -69,7 +90,10 @@ impl Emitter<'_, '_> {
     /// Tells of an event on the collection's key.
     #[inline]
     pub(crate) fn notify(&self, class: Classes, event: &'static str) {
-        self.cx.notify(self.place.db, class, event, self.key);
+        match self.held {
+            None => self.cx.notify(self.place.db, class, event, self.key),
+            Some(held) => held.borrow_mut().push((class, event)),
+        }
     }
 }
 
@@ -237,7 +261,7 @@ impl<'a> LockedSlots<'a> {
         let hashed = self.hashed(key);
         let (at, slot) = self.at(self.db, key);
         let Some(entry) = slot.live(cx, hashed, at) else {
-            cx.stats.keyspace_misses += 1;
+            tell_miss(cx, at, key);
             return None;
         };
         cx.stats.keyspace_hits += 1;
@@ -251,7 +275,7 @@ impl<'a> LockedSlots<'a> {
         let entry = slot.unused(cx, hashed, at);
         match entry {
             Some(_) => cx.stats.keyspace_hits += 1,
-            None => cx.stats.keyspace_misses += 1,
+            None => tell_miss(cx, at, key),
         }
         entry.map(|entry| &*entry)
     }
@@ -331,7 +355,7 @@ impl<'a> LockedSlots<'a> {
     ) {
         let object = collection.into_object();
         if !object.is_empty() {
-            self.put(cx, self.db, key, Entry::object(key, object, None));
+            self.put(cx, self.db, key, Entry::object(key, object, None), Replacing::Value);
             self.notify(cx, class, event, key);
         } else if self.delete(cx, key) {
             self.notify(cx, Classes::GENERIC, "del", key);
@@ -352,9 +376,10 @@ impl<'a> LockedSlots<'a> {
         let had_deadlines = C::EXPIRES && entry.has_field_deadlines();
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
-        let result = change(collection, &Emitter { cx, place, key, limits: &limits });
+        let result = change(collection, &Emitter { cx, place, key, limits: &limits, held: None });
         if object.is_empty() {
             slot.remove(hashed);
+            cx.notify(place.db, Classes::GENERIC, "del", key);
         } else if C::EXPIRES && (had_deadlines || object.expiring().is_some()) {
             let call = object.expiring_mut().and_then(|hash| hash.call(cx.now));
             slot.note_field_deadlines(hashed);
@@ -374,19 +399,26 @@ impl<'a> LockedSlots<'a> {
         let (place, slot) = self.at(self.db, key);
         let Some(entry) = slot.live(cx, hashed, place) else {
             let mut collection = C::default();
-            let result = change(&mut collection, &Emitter { cx, place, key, limits: &limits });
+            let held = cx.wants(Classes::NEW).then(HeldNotices::default);
+            let emitter = Emitter { cx, place, key, limits: &limits, held: held.as_ref() };
+            let result = change(&mut collection, &emitter);
             let object = collection.into_object();
             if !object.is_empty() {
                 slot.insert(cx, hashed, Entry::object(key, object, None));
+                cx.notify(place.db, Classes::NEW, "new", key);
+            }
+            for (class, event) in held.into_iter().flat_map(RefCell::into_inner) {
+                cx.notify(place.db, class, event, key);
             }
             return Ok(result);
         };
         let had_deadlines = C::EXPIRES && entry.has_field_deadlines();
         let object = entry.object_mut().ok_or(CommandError::WrongType)?;
         let collection = C::of_mut(object).ok_or(CommandError::WrongType)?;
-        let result = change(collection, &Emitter { cx, place, key, limits: &limits });
+        let result = change(collection, &Emitter { cx, place, key, limits: &limits, held: None });
         if object.is_empty() {
             slot.remove(hashed);
+            cx.notify(place.db, Classes::GENERIC, "del", key);
         } else if had_deadlines {
             // They may have gone; none has come.
             slot.note_field_deadlines(hashed);
@@ -463,14 +495,14 @@ impl<'a> LockedSlots<'a> {
         let (place, slot) = self.at(self.db, from);
         if let Some(entry) = slot.remove(hashed) {
             place.emit(cx, Effect::Delete { key: from });
-            self.put(cx, db, to, entry.renamed(to));
+            self.put(cx, db, to, entry.renamed(to), Replacing::Key);
         }
     }
 
     /// Copies a key's value and deadline to another name or database, over whatever is there.
     pub(crate) fn copy_key(&mut self, cx: &mut Context<'_>, from: &[u8], db: usize, to: &[u8]) {
         if let Some(copy) = self.entry(cx, from).map(|entry| entry.copied(to)) {
-            self.put(cx, db, to, copy);
+            self.put(cx, db, to, copy, Replacing::Key);
         }
     }
 
@@ -490,18 +522,21 @@ impl<'a> LockedSlots<'a> {
                 Entry::object(key, object, deadline)
             }
         };
-        self.put(cx, self.db, key, entry);
+        self.put(cx, self.db, key, entry, Replacing::Key);
         let hashed = self.hashed(key);
         self.at(self.db, key).1.set_used(hashed, cx.now, used);
     }
 
-    fn put(&mut self, cx: &mut Context<'_>, db: usize, key: &[u8], entry: Entry) {
+    fn put(&mut self, cx: &mut Context<'_>, db: usize, key: &[u8], entry: Entry, replacing: Replacing) {
         let hashed = self.hashed(key);
         let (place, slot) = self.at(db, key);
-        if let Some(old) = slot.remove(hashed) {
-            hashed.hasher.reclaim.entry(old);
-        }
+        let replaced = slot.remove(hashed);
+        let is_new = replacing == Replacing::Key || replaced.is_none();
+        replaced.into_iter().for_each(|old| hashed.hasher.reclaim.entry(old));
         let Some(entry) = slot.insert(cx, hashed, entry) else { return };
+        if is_new {
+            cx.notify(db, Classes::NEW, "new", key);
+        }
         let deadline = entry.deadline();
         let (effect, call) = match entry.value() {
             ValueRef::String(value) => (Effect::Set { key, value, deadline }, None),

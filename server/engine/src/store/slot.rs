@@ -98,6 +98,13 @@ impl Place {
             cx.effects.emit(self.db, self.slot, effect);
         }
     }
+
+    /// Counts a key that was removed because its time had come, and tells of it.
+    fn tell_expired(self, cx: &mut Context<'_>, key: &[u8]) {
+        cx.stats.expired_keys += 1;
+        self.emit(cx, Effect::Delete { key });
+        cx.notify(self.db, Classes::EXPIRED, "expired", key);
+    }
 }
 
 /// What becomes of a key's deadline when a string is stored.
@@ -245,8 +252,7 @@ impl SlotData {
             key.hasher.reclaim.entry(entry);
         }
         self.touch(key.bytes);
-        cx.stats.expired_keys += 1;
-        at.emit(cx, Effect::Delete { key: key.bytes });
+        at.tell_expired(cx, key.bytes);
     }
 
     /// Removes the fields of a hash whose deadlines have passed; whether the hash is left.
@@ -361,6 +367,7 @@ impl SlotData {
                 NewDeadline::At(time) => Some(time),
             };
             self.insert(cx, key, Entry::string(key.bytes, value, deadline));
+            cx.notify(at.db, Classes::NEW, "new", key.bytes);
             return deadline;
         };
         let (before, had_fields) = (entry.deadline(), entry.has_field_deadlines());

@@ -11,6 +11,7 @@ use nuthatch_proto::resp::{Protocol, ReplyWriter};
 
 use super::{Call, SYNTAX_ERROR, text};
 use crate::net::clients::{Client, NO_COMMAND};
+use crate::net::pushes::Class;
 use crate::telemetry::counters;
 
 /// The name, if it is one: printable and without spaces, because CLIENT LIST separates by them.
@@ -85,22 +86,15 @@ fn report_own(call: &Call<'_>) {
     });
 }
 
-/// The classes of clients that CLIENT LIST and CLIENT KILL tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
-    /// An ordinary client: all there are.
-    Normal,
-    /// A replica, a primary or a subscriber: there are none yet.
-    Other,
-}
-
 /// The class of that name.
 pub(super) fn class(name: &[u8]) -> Option<Class> {
     let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
     if is("normal") {
         Some(Class::Normal)
-    } else if ["master", "replica", "slave", "pubsub"].into_iter().any(is) {
-        Some(Class::Other)
+    } else if is("pubsub") {
+        Some(Class::Pubsub)
+    } else if ["master", "replica", "slave"].into_iter().any(is) {
+        Some(Class::Replica)
     } else {
         None
     }
@@ -114,8 +108,7 @@ pub(super) fn list(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     match options.len() {
         0 => {}
         2 if is("TYPE") => match class(options.at(1)) {
-            Some(Class::Normal) => {}
-            Some(Class::Other) => all.clear(),
+            Some(class) => all.retain(|client| client.class() == class),
             None => return reply.error(&format!("ERR Unknown client type '{}'", text(options.at(1)))),
         },
         2.. if is("ID") => {
@@ -150,7 +143,11 @@ pub(crate) fn command_name(place: u16) -> String {
 /// The letters of a client's state.
 fn flags(client: &Client) -> String {
     let mut letters = String::new();
-    let states = [(client.transaction().queued.is_some(), 'x'), (client.no_evict(), 'e')];
+    let states = [
+        (client.is_subscribed(), 'P'),
+        (client.transaction().queued.is_some(), 'x'),
+        (client.no_evict(), 'e'),
+    ];
     letters.extend(states.into_iter().filter(|(on, _)| *on).map(|(_, letter)| letter));
     if letters.is_empty() { "N".to_owned() } else { letters }
 }
@@ -160,12 +157,13 @@ fn describe(client: &Client, now: Timestamp) -> String {
     let (labels, transaction) = (client.labels(), client.transaction());
     let seconds = |since: Timestamp| now.0.saturating_sub(since.0) / 1000;
     let (input, output) = client.pending();
+    let [channels, patterns, shard_channels] = client.subscription_counts();
     let resp = match client.protocol() {
         Protocol::Resp2 => 2,
         Protocol::Resp3 => 3,
     };
     format!(
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={channels} psub={patterns} ssub={shard_channels} multi={} \
          qbuf={input} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events={} \
          cmd={} user=default redir=-1 resp={resp} lib-name={} lib-ver={} watch={}",
         client.id,

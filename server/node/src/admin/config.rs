@@ -43,6 +43,7 @@ fn apply(node: &Node) {
     log::set_level(settings.loglevel);
     node.clients.limits.set(settings.output_limits);
     node.engine.tune(settings.tuning);
+    node.pubsub.set_classes(settings.notice_classes);
 }
 
 pub(super) fn rewrite(call: Call<'_>, reply: &mut ReplyWriter<'_>) {

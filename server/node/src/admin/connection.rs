@@ -103,6 +103,8 @@ pub(super) fn hello(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
             Err(error) => return reply.error(error),
         }
     }
+    // What was pushed until now is in the protocol until now.
+    call.session.write_pushes(reply);
     call.session.set_protocol(protocol);
     reply.set_protocol(protocol);
     greet(call.node, call.session.client.id, protocol, reply);
@@ -127,6 +129,8 @@ fn greet(node: &Node, id: u64, protocol: Protocol, reply: &mut ReplyWriter<'_>) 
 }
 
 pub(super) fn reset(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    call.node.pubsub.forget(&call.session.client);
+    call.session.write_pushes(reply);
     call.session.reset(call.node.config.settings().requirepass.is_none(), &call.node.engine);
     reply.set_protocol(Protocol::Resp2);
     reply.simple("RESET");

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::client::{Class, class};
+use super::client::class;
 use super::{Call, Flow, SYNTAX_ERROR, text};
 use crate::net::clients::Client;
+use crate::net::pushes::Class;
 
 /// Which clients are meant: all that pass every filter.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Filters {
         self.id.is_none_or(|id| id == client.id)
             && self.addr.as_ref().is_none_or(|addr| *addr == client.addr.to_string())
             && self.laddr.as_ref().is_none_or(|laddr| *laddr == client.laddr.to_string())
-            && self.class.is_none_or(|class| class == Class::Normal)
+            && self.class.is_none_or(|class| class == client.class())
             // Everybody who is logged in is the default user.
             && (self.user.is_none() || client.authenticated())
             && self.max_age.is_none_or(|max| age >= max)
@@ -127,7 +128,7 @@ mod tests {
         );
         check(
             "type pubsub user default",
-            Ok(Filters { class: Some(Class::Other), user: Some("default".into()), ..base() }),
+            Ok(Filters { class: Some(Class::Pubsub), user: Some("default".into()), ..base() }),
         );
         check("id a", Err("ERR client-id should be greater than 0"));
         check("id 0", Err("ERR client-id should be greater than 0"));

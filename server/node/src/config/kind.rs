@@ -2,6 +2,7 @@
 //!
 //! The error texts are those of Redis 7.2's CONFIG SET (`config.c`).
 
+use super::classes;
 use super::settings::OutputLimit;
 
 /// The values of an option.
@@ -31,6 +32,8 @@ pub(crate) enum Kind {
     Percentiles,
     /// Three whole numbers from -2000 to 2000.
     OomScores,
+    /// Letters of classes of keyspace notices.
+    NoticeClasses,
     /// `class hard soft seconds` of one or more classes.
     OutputLimits,
 }
@@ -59,7 +62,7 @@ impl Kind {
             Self::Words | Self::Addresses | Self::Save | Self::OutputLimits => true,
             Self::Flags(_) | Self::Percentiles | Self::OomScores => true,
             Self::Bool | Self::Integer(..) | Self::Memory(_) | Self::MemoryOrPercent => false,
-            Self::Word(_) | Self::Text => false,
+            Self::Word(_) | Self::Text | Self::NoticeClasses => false,
         }
     }
 
@@ -84,6 +87,9 @@ impl Kind {
             Self::MemoryOrPercent => memory_or_percent(value),
             Self::Percentiles => percentiles(value),
             Self::OomScores => oom_scores(value),
+            Self::NoticeClasses => {
+                classes::parse(value).map(classes::letters).ok_or_else(|| classes::INVALID.to_owned())
+            }
             Self::OutputLimits => change_output_limits(value, current),
         }
     }

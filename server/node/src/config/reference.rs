@@ -40,6 +40,7 @@ pub(super) fn values(kind: Kind) -> String {
         Kind::Percentiles => "numbers, 0 to 100".to_owned(),
         Kind::OomScores => "three numbers, -2000 to 2000".to_owned(),
         Kind::Save => "`seconds changes` ...".to_owned(),
+        Kind::NoticeClasses => "letters".to_owned(),
         Kind::OutputLimits => "`class hard soft seconds` ...".to_owned(),
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use nuthatch_engine::Tuning;
 
+use nuthatch_engine::Classes;
+
 /// What a slow reader's connection may hold before it is closed (`client-output-buffer-limit`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutputLimit {
@@ -135,6 +137,8 @@ pub struct Settings {
     pub query_buffer_limit: u64,
     /// `client-output-buffer-limit` of ordinary clients, of replicas and of subscribers.
     pub output_limits: [OutputLimit; 3],
+    /// The classes of keyspace notices that are wanted (`notify-keyspace-events`).
+    pub notice_classes: Classes,
     /// Who may use DEBUG (`enable-debug-command`).
     pub debug_command: Permission,
     /// Who may change protected options (`enable-protected-configs`).

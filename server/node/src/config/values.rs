@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use super::classes;
 use super::error::ConfigError;
 use super::kind::{Kind, output_limits};
 use super::options::{self, OptionId};
@@ -110,6 +111,7 @@ impl Values {
             output_limits: output_limits(self.text("client-output-buffer-limit")),
             debug_command: self.permission("enable-debug-command"),
             protected_configs: self.permission("enable-protected-configs"),
+            notice_classes: classes::parse(self.text("notify-keyspace-events")).unwrap_or_default(),
             maxmemory: self.number("maxmemory"),
             maxmemory_policy: self.text("maxmemory-policy").to_owned(),
             disable_thp: self.yes("disable-thp"),

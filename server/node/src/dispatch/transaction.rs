@@ -47,7 +47,7 @@ pub(crate) struct Queue {
 struct Queued {
     spec: &'static CommandSpec,
     /// The slot of its first key, if it has any.
-    slot: Slot,
+    slot: Option<Slot>,
     args: OwnedArgs,
 }
 
@@ -68,7 +68,7 @@ impl Queue {
         self.commands.clear();
     }
 
-    fn push(&mut self, spec: &'static CommandSpec, slot: Slot, args: Args<'_>) {
+    fn push(&mut self, spec: &'static CommandSpec, slot: Option<Slot>, args: Args<'_>) {
         self.bytes += size_of::<Queued>() + args.iter().map(|arg| arg.len() + 8).sum::<usize>();
         self.commands.push(Queued { spec, slot, args: args.iter().collect() });
     }
@@ -78,7 +78,10 @@ impl Queue {
         self.commands.iter().all(|queued| {
             matches!(
                 queued.spec.handler,
-                Handler::Data(_) | Handler::Node(NodeCommand::Ping | NodeCommand::Echo)
+                Handler::Data(_)
+                    | Handler::Node(
+                        NodeCommand::Ping | NodeCommand::Echo | NodeCommand::Publish | NodeCommand::SPublish
+                    )
             )
         })
     }
@@ -86,12 +89,12 @@ impl Queue {
     /// The slot of all their keys, and what is asked of it. `None` if they have no keys.
     fn slot(&self) -> Result<Option<(Slot, Flags)>, Redirect> {
         let mut found = None;
-        for queued in self.commands.iter().filter(|queued| !queued.spec.keys.is_empty()) {
-            let (slot, flags) = found.get_or_insert((queued.slot, Flags::empty()));
-            if *slot != queued.slot {
+        for (own, spec) in self.commands.iter().filter_map(|queued| Some((queued.slot?, queued.spec))) {
+            let (slot, flags) = found.get_or_insert((own, Flags::empty()));
+            if *slot != own {
                 return Err(Redirect::CrossSlot);
             }
-            *flags = flags.union(queued.spec.flags);
+            *flags = flags.union(spec.flags);
         }
         Ok(found)
     }
@@ -100,7 +103,13 @@ impl Queue {
         let mut places = Places::default();
         for queued in &self.commands {
             if let Handler::Data(command) = queued.spec.handler {
-                engine.add_places(&mut places, db, command, queued.args.as_args(), queued.slot);
+                engine.add_places(
+                    &mut places,
+                    db,
+                    command,
+                    queued.args.as_args(),
+                    queued.slot.unwrap_or(NO_SLOT),
+                );
             }
         }
         places
@@ -151,7 +160,7 @@ impl Batch<'_> {
         let Some(queue) = &mut self.session.queue else { return Flow::Done };
         // What will not run need not be kept.
         if !queue.spoilt && !hopeless {
-            queue.push(spec, slot.unwrap_or(NO_SLOT), args);
+            queue.push(spec, slot, args);
         }
         if queue.bytes as u64 > limit {
             tracing::warn!("Client id={} closed: its transaction is too long", self.session.client.id);
@@ -265,7 +274,10 @@ impl Batch<'_> {
             Flow::Done
         } else {
             let start = reply.mark();
-            match self.run_queue(&mut queue, reply) {
+            self.session.executing = true;
+            let ran = self.run_queue(&mut queue, reply);
+            self.session.executing = false;
+            match ran {
                 Ok(flow) => flow,
                 Err(redirect) => {
                     reply.rewind(start);
@@ -385,7 +397,7 @@ impl Batch<'_> {
         held: Option<&HeldBack>,
         reply: &mut ReplyWriter<'_>,
     ) -> Flow {
-        let (spec, args, slot) = (queued.spec, queued.args.as_args(), queued.slot);
+        let (spec, args, slot) = (queued.spec, queued.args.as_args(), queued.slot.unwrap_or(NO_SLOT));
         let (begin, started) = (reply.mark(), clock::since_epoch());
         let node = &*self.thread.node;
         let db = self.session.db;

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 
 use super::pushes::{Class, OutputLimits, Pushes};
 use crate::clock;
+use crate::pubsub::Subscriptions;
 
 /// What a client calls itself.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub(crate) struct Client {
     waker: Mutex<Option<Waker>>,
     labels: Mutex<Option<Box<Labels>>>,
     pushes: Pushes,
+    subscriptions: Mutex<Option<Box<Subscriptions>>>,
     limits: Arc<OutputLimits>,
 }
 
@@ -65,6 +67,8 @@ const KILLED: u8 = 1;
 const OVER_LIMIT: u8 = 1 << 1;
 /// Something was pushed and not taken yet.
 const PUSHED: u8 = 1 << 2;
+/// It is subscribed to something.
+const SUBSCRIBED: u8 = 1 << 3;
 
 /// The last command of a connection that has not sent one.
 pub(crate) const NO_COMMAND: u16 = u16::MAX;
@@ -143,7 +147,31 @@ impl Client {
 
     /// The class whose output limits it has.
     pub(crate) fn class(&self) -> Class {
-        Class::Normal
+        if self.is_subscribed() { Class::Pubsub } else { Class::Normal }
+    }
+
+    /// Whether it is subscribed to anything.
+    #[inline]
+    pub(crate) fn is_subscribed(&self) -> bool {
+        self.signals.load(Ordering::Relaxed) & SUBSCRIBED != 0
+    }
+
+    /// How many channels, patterns and channels of shards it is subscribed to.
+    pub(crate) fn subscription_counts(&self) -> [usize; 3] {
+        self.subscriptions.lock().as_deref().map(Subscriptions::lens).unwrap_or_default()
+    }
+
+    /// Looks at its subscriptions, or changes them together with the tables of `pubsub`.
+    pub(crate) fn subscriptions<T>(&self, look: impl FnOnce(&mut Subscriptions) -> T) -> T {
+        let mut own = self.subscriptions.lock();
+        let result = look(own.get_or_insert_default());
+        if own.as_deref().is_none_or(Subscriptions::is_empty) {
+            *own = None;
+            self.signals.fetch_and(!SUBSCRIBED, Ordering::Relaxed);
+        } else {
+            self.signals.fetch_or(SUBSCRIBED, Ordering::Relaxed);
+        }
+        result
     }
 
     /// Whether nothing may be added to so many bytes of replies: the hard limit of its class is passed.
@@ -163,6 +191,19 @@ impl Client {
     /// Appends bytes that are RESP to what its task writes between two replies, and wakes the task. From any thread.
     pub(crate) fn push(&self, bytes: &[u8]) {
         self.push_with(|out, _| out.extend_from_slice(bytes));
+    }
+
+    /// The same with an array, which is a push to a client that speaks RESP3.
+    pub(crate) fn push_array(&self, array: &[u8]) {
+        self.push_with(|out, protocol| {
+            let begin = out.len();
+            out.extend_from_slice(array);
+            if protocol == Protocol::Resp3
+                && let Some(header) = out.get_mut(begin)
+            {
+                *header = b'>';
+            }
+        });
     }
 
     /// The same with whatever `write` writes in the protocol that the client speaks then.
@@ -319,6 +360,7 @@ impl Clients {
             waker: Mutex::new(None),
             labels: Mutex::new(None),
             pushes: Pushes::default(),
+            subscriptions: Mutex::new(None),
             limits: Arc::clone(&self.limits),
         });
         self.by_id.insert(id, Arc::clone(&client));

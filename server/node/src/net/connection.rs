@@ -77,6 +77,7 @@ impl EngineSide {
     #[inline]
     pub(crate) fn context<'a>(&'a mut self, thread: &'a Thread, now: Timestamp) -> Context<'a> {
         Context::new(now, &*thread.counters, &mut self.stats, &mut self.rng)
+            .with_notices(&*thread.node.pubsub, self.settings.notice_classes)
     }
 }
 
@@ -172,6 +173,7 @@ pub(crate) async fn run(stream: net::TcpStream, thread: &Thread) {
     let end = connection.serve().await;
     client.close();
     connection.session.end_transaction(&thread.node.engine);
+    thread.node.pubsub.forget(&client);
     thread.node.clients.remove(client.id);
     if let Err(end @ (End::OverLimit | End::QueryTooLong)) = end {
         tracing::warn!("Client id={} addr={} {end}", client.id, client.addr);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use nuthatch_engine::{Engine, Watching};
-use nuthatch_proto::resp::Protocol;
+use nuthatch_proto::resp::{Protocol, ReplyWriter};
 
 use super::clients::{Client, NO_COMMAND, TransactionState};
 use crate::dispatch::transaction::Queue;
@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) last_command: u16,
     /// The commands that wait for EXEC, after MULTI.
     pub(crate) queue: Option<Box<Queue>>,
+    /// EXEC runs the commands, and what is written is a part of its reply.
+    pub(crate) executing: bool,
     /// The keys that are watched.
     pub(crate) watching: Option<Box<Watching>>,
 }
@@ -47,7 +49,17 @@ impl Session {
             asking: false,
             last_command: NO_COMMAND,
             queue: None,
+            executing: false,
             watching: None,
+        }
+    }
+
+    /// Writes what was pushed until now, before the reply of the command that runs. Within EXEC's reply is no place for it.
+    pub(crate) fn write_pushes(&self, reply: &mut ReplyWriter<'_>) {
+        if self.client.is_pushed() && !self.executing {
+            let mut pushed = Vec::new();
+            self.client.take_pushes(&mut pushed);
+            reply.raw(&pushed);
         }
     }
 

@@ -6,9 +6,10 @@
 use super::Page;
 use super::system;
 use crate::admin::Call;
+use crate::pubsub::Kind;
 
 pub(super) fn stats(page: &mut Page, call: &Call<'_>) {
-    let telemetry = &call.node.telemetry;
+    let (telemetry, pubsub) = (&call.node.telemetry, &call.node.pubsub);
     let (sums, rates) = (telemetry.sums(), telemetry.rates());
     let (received, rejected) = telemetry.connections();
     page.section("Stats");
@@ -35,9 +36,9 @@ pub(super) fn stats(page: &mut Page, call: &Call<'_>) {
         ("current_eviction_exceeded_time", &0),
         ("keyspace_hits", &sums.keyspace_hits),
         ("keyspace_misses", &sums.keyspace_misses),
-        ("pubsub_channels", &0),
-        ("pubsub_patterns", &0),
-        ("pubsubshard_channels", &0),
+        ("pubsub_channels", &pubsub.count(Kind::Channel)),
+        ("pubsub_patterns", &pubsub.count(Kind::Pattern)),
+        ("pubsubshard_channels", &pubsub.count(Kind::ShardChannel)),
         ("latest_fork_usec", &0),
         ("total_forks", &0),
         ("migrate_cached_sockets", &0),

@@ -6,7 +6,7 @@
 use super::{INT, Kind, OptionSpec, PORT, works};
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 41] = [
+pub(super) static OPTIONS: [OptionSpec; 42] = [
     works("port", PORT, "6379", "The port for clients. 0: any that is free.").only_restart(),
     works("bind", Kind::Addresses, "* -::*", "The addresses to listen on. One with the prefix `-` is passed over if the machine does not have it.").only_restart(),
     works("tcp-backlog", INT, "511", "How many connections may wait to be accepted.").fixed(),
@@ -22,6 +22,7 @@ pub(super) static OPTIONS: [OptionSpec; 41] = [
     works("loglevel", Kind::Word(&["debug", "verbose", "notice", "warning", "nothing"]), "notice", "How much is logged."),
     works("pidfile", Kind::Text, "", "The file to write the process id to. Empty: none.").fixed(),
     works("proto-max-bulk-len", Kind::Memory(1 << 20), "536870912", "The longest argument of a request."),
+    works("notify-keyspace-events", Kind::NoticeClasses, "", "Which events on keys are published: `K` to the channel of the key, `E` to that of the event, and letters of classes of events (`A`: all but `m` and `n`)."),
     works("client-query-buffer-limit", Kind::Memory(1 << 20), "1073741824", "How long an incomplete request may grow before its client is disconnected."),
     works("client-output-buffer-limit", Kind::OutputLimits, "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", "What a client that does not take its replies may hold, by class of client: at most, and for how long."),
     works("enable-debug-command", Kind::Word(&["no", "yes", "local"]), "no", "Who may use DEBUG: nobody, everybody, or clients of the same machine.").fixed(),

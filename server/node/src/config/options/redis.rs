@@ -18,7 +18,7 @@ const WORDS: Kind = Kind::Words;
 const SIGNAL: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 132] = [
+pub(super) static OPTIONS: [OptionSpec; 131] = [
     kept("acl-pubsub-default", Kind::Word(&["allchannels", "resetchannels"]), "resetchannels"),
     kept("aclfile", TEXT, "").fixed(),
     kept("acllog-max-len", COUNT, "128"),
@@ -81,7 +81,6 @@ pub(super) static OPTIONS: [OptionSpec; 132] = [
     kept("min-replicas-max-lag", INT, "10").alias("min-slaves-max-lag"),
     kept("min-replicas-to-write", INT, "0").alias("min-slaves-to-write"),
     kept("no-appendfsync-on-rewrite", BOOL, "no"),
-    kept("notify-keyspace-events", TEXT, ""),
     kept("oom-score-adj-values", Kind::OomScores, "0 200 800"),
     kept("oom-score-adj", Kind::Word(&["no", "yes", "relative", "absolute"]), "no"),
     kept("propagation-error-behavior", Kind::Word(&["ignore", "panic", "panic-on-replicas"]), "ignore"),
