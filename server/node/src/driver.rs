@@ -553,6 +553,8 @@ mod tests {
         let by = other.handle().view().me;
         let forget = TopologyChange::Forget { node, by };
         other.handle().propose(vec![forget]).await.expect("it owns no slots");
+        // As redis-cli does at once; who was forgotten is not alone before the other has taken over.
+        founder.handle().reset(false).await.expect("the other takes over");
         founder.until("the forgotten begins anew", |view| view.topology.group() != group).await;
         other.until("the other leads", |view| view.leads).await;
         assert_eq!(other.handle().topology().group(), group);

@@ -72,10 +72,11 @@ pub struct View {
 }
 
 impl View {
-    /// Whether this node is a group of its own.
+    /// Whether this node is a group of its own. One that its group has forgotten is not, however few the others are: it
+    /// may be their only voter still.
     #[must_use]
     pub fn is_alone(&self) -> bool {
-        self.topology.nodes().len() == 1
+        self.topology.nodes().len() == 1 && self.topology.node(self.me).is_some()
     }
 
     /// Whether the group knows of this run of the process: before that it may serve nothing, because the group may
