@@ -4,8 +4,8 @@
 //! result first if they store it.
 
 use super::row::{
-    DELETES, DENYOOM, EXAMINES, FAST, INSERTS, MOVABLEKEYS, OVERWRITES, READONLY, READS, TAKES, WRITE,
-    counted_keys, key, keys_from, row,
+    DELETES, DENYOOM, EXAMINES, FAST, INSERTS, MOVABLEKEYS, OVERWRITES, READONLY, READS, TAKES, UPDATES,
+    WRITE, counted_keys, key, keys_from, row,
 };
 use super::{Acl, CommandSpec, DataCommand, Group, Handler};
 
@@ -67,7 +67,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     data("sinterstore", DataCommand::SInterStore, -3)
         .flags(&[WRITE, DENYOOM])
         .acl(Acl::SET)
-        .keys(&[key(1, OVERWRITES), keys_from(2, READS)])
+        .keys(&[key(1, UPDATES), keys_from(2, READS)])
         .since("1.0.0")
         .cost("O(N*M), N the size of the smallest set, M the number of sets")
         .syntax("destination key [key ...]")

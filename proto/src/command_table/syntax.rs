@@ -156,6 +156,8 @@ impl Reader<'_> {
 
     fn kind(&self, name: &str) -> Kind {
         match (name, self.spec.name, self.spec.group) {
+            ("key", "sdiffstore" | "sinterstore" | "sunionstore", _) => Kind::Key { spec_index: 1 },
+            ("destination", "sdiffstore" | "sinterstore" | "sunionstore", _) => Kind::Key { spec_index: 0 },
             ("key" | "key1" | "key2" | "source", _, _) if !self.spec.keys.is_empty() => {
                 Kind::Key { spec_index: 0 }
             }

@@ -39,6 +39,7 @@ pub use error::CommandError;
 pub(crate) use places::places;
 
 use crate::context::Context;
+use crate::effect::End;
 use crate::engine::Engine;
 use crate::store::locked::LockedSlots;
 use crate::value::{Hash, List, Set, SortedSet};
@@ -56,6 +57,7 @@ pub(crate) fn run(
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
     use DataCommand as C;
+    use set::algebra::Operation;
     match command {
         C::BLMove
         | C::BLMPop
@@ -143,25 +145,25 @@ pub(crate) fn run(
         C::LLen => elements::count::<List>(cx, slots, args, reply),
         C::LMove => list::transfer::lmove(cx, slots, args, reply),
         C::LMPop => list::transfer::lmpop(cx, slots, args, reply),
-        C::LPop => list::lpop(cx, slots, args, reply),
+        C::LPop => list::pop(End::Left, cx, slots, args, reply),
         C::LPos => list::search::lpos(cx, slots, args, reply),
-        C::LPush => list::lpush(cx, slots, args, reply),
-        C::LPushX => list::lpushx(cx, slots, args, reply),
+        C::LPush => list::push(End::Left, cx, slots, args, reply),
+        C::LPushX => list::push_if_there(End::Left, cx, slots, args, reply),
         C::LRange => list::lrange(cx, slots, args, reply),
         C::LRem => list::middle::lrem(cx, slots, args, reply),
         C::LSet => list::middle::lset(cx, slots, args, reply),
         C::LTrim => list::middle::ltrim(cx, slots, args, reply),
-        C::RPop => list::rpop(cx, slots, args, reply),
+        C::RPop => list::pop(End::Right, cx, slots, args, reply),
         C::RPopLPush => list::transfer::rpoplpush(cx, slots, args, reply),
-        C::RPush => list::rpush(cx, slots, args, reply),
-        C::RPushX => list::rpushx(cx, slots, args, reply),
+        C::RPush => list::push(End::Right, cx, slots, args, reply),
+        C::RPushX => list::push_if_there(End::Right, cx, slots, args, reply),
         C::SAdd => set::sadd(cx, slots, args, reply),
         C::SCard => elements::count::<Set>(cx, slots, args, reply),
-        C::SDiff => set::algebra::sdiff(cx, slots, args, reply),
-        C::SDiffStore => set::algebra::sdiffstore(cx, slots, args, reply),
-        C::SInter => set::algebra::sinter(cx, slots, args, reply),
+        C::SDiff => set::algebra::combine(Operation::Difference, cx, slots, args, reply),
+        C::SDiffStore => set::algebra::store(Operation::Difference, cx, slots, args, reply),
+        C::SInter => set::algebra::combine(Operation::Intersection, cx, slots, args, reply),
         C::SInterCard => set::algebra::sintercard(cx, slots, args, reply),
-        C::SInterStore => set::algebra::sinterstore(cx, slots, args, reply),
+        C::SInterStore => set::algebra::store(Operation::Intersection, cx, slots, args, reply),
         C::SIsMember => set::sismember(cx, slots, args, reply),
         C::SMembers => set::smembers(cx, slots, args, reply),
         C::SMIsMember => set::smismember(cx, slots, args, reply),
@@ -170,8 +172,8 @@ pub(crate) fn run(
         C::SRandMember => set::random::srandmember(cx, slots, args, reply),
         C::SRem => elements::remove::<Set>(cx, slots, args, reply),
         C::SScan => set::sscan(cx, slots, args, reply),
-        C::SUnion => set::algebra::sunion(cx, slots, args, reply),
-        C::SUnionStore => set::algebra::sunionstore(cx, slots, args, reply),
+        C::SUnion => set::algebra::combine(Operation::Union, cx, slots, args, reply),
+        C::SUnionStore => set::algebra::store(Operation::Union, cx, slots, args, reply),
         C::ZAdd => sorted_set::zadd(cx, slots, args, reply),
         C::ZCard => elements::count::<SortedSet>(cx, slots, args, reply),
         C::ZCount => sorted_set::zcount(cx, slots, args, reply),

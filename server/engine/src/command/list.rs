@@ -21,43 +21,8 @@ use crate::notice::Classes;
 use crate::store::locked::{Emitter, LockedSlots};
 use crate::value::List;
 
-pub(super) fn lpush(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    push(End::Left, cx, slots, args, reply)
-}
-
-pub(super) fn rpush(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    push(End::Right, cx, slots, args, reply)
-}
-
-pub(super) fn lpushx(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    push_if_there(End::Left, cx, slots, args, reply)
-}
-
-pub(super) fn rpushx(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    push_if_there(End::Right, cx, slots, args, reply)
-}
-
-fn push_if_there(
+/// LPUSHX and RPUSHX.
+pub(super) fn push_if_there(
     end: End,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
@@ -73,8 +38,9 @@ fn push_if_there(
     Ok(())
 }
 
+/// LPUSH and RPUSH.
 #[inline]
-fn push(
+pub(super) fn push(
     end: End,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
@@ -99,26 +65,8 @@ fn push_each(list: &mut List, key: &[u8], end: End, elements: Args<'_>, emitter:
     emitter.notify(Classes::LIST, event(end, "lpush", "rpush"));
 }
 
-pub(super) fn lpop(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    pop("lpop", End::Left, cx, slots, args, reply)
-}
-
-pub(super) fn rpop(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    pop("rpop", End::Right, cx, slots, args, reply)
-}
-
-fn pop(
-    command: &'static str,
+/// LPOP and RPOP.
+pub(super) fn pop(
     end: End,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
@@ -126,7 +74,7 @@ fn pop(
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
     if args.len() > 3 {
-        return Err(CommandError::WrongArity(command));
+        return Err(CommandError::WrongArity(event(end, "lpop", "rpop")));
     }
     let wanted = args.get(2).map(args::count).transpose()?;
     let key = args.at(1);

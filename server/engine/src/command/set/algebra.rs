@@ -10,7 +10,7 @@
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use smallvec::SmallVec;
 
-use crate::command::args::{counted_keys, is, parse_integer};
+use crate::command::args::{at_least_one, counted_keys, is, parse_integer};
 use crate::command::{CommandError, Handled, elements};
 use crate::context::Context;
 use crate::notice::Classes;
@@ -20,10 +20,14 @@ use crate::value::{IntegerText, Item, Limits, Set};
 /// Sets, none where there is no key.
 type Sources<'s> = SmallVec<[Option<&'s Set>; 8]>;
 
+/// How sets are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
+pub(in crate::command) enum Operation {
+    /// What all of them have.
     Intersection,
+    /// What any of them has.
     Union,
+    /// What the first has alone.
     Difference,
 }
 
@@ -97,7 +101,8 @@ fn different(sets: Sources<'_>, limits: &Limits, mut visit: impl FnMut(Item<'_>)
     left.iter().for_each(&mut visit);
 }
 
-fn reply_result(
+/// SINTER, SUNION and SDIFF.
+pub(in crate::command) fn combine(
     operation: Operation,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
@@ -129,7 +134,8 @@ fn reply_result(
     Ok(())
 }
 
-fn store_result(
+/// SINTERSTORE, SUNIONSTORE and SDIFFSTORE.
+pub(in crate::command) fn store(
     operation: Operation,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
@@ -144,72 +150,16 @@ fn store_result(
     Ok(())
 }
 
-pub(in crate::command) fn sinter(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    reply_result(Operation::Intersection, cx, slots, args, reply)
-}
-
-pub(in crate::command) fn sunion(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    reply_result(Operation::Union, cx, slots, args, reply)
-}
-
-pub(in crate::command) fn sdiff(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    reply_result(Operation::Difference, cx, slots, args, reply)
-}
-
-pub(in crate::command) fn sinterstore(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    store_result(Operation::Intersection, cx, slots, args, reply)
-}
-
-pub(in crate::command) fn sunionstore(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    store_result(Operation::Union, cx, slots, args, reply)
-}
-
-pub(in crate::command) fn sdiffstore(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    store_result(Operation::Difference, cx, slots, args, reply)
-}
-
 pub(in crate::command) fn sintercard(
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    let (keys, rest) = counted_keys(args, 1).map_err(|error| match error {
-        CommandError::Syntax => {
-            CommandError::Other("ERR Number of keys can't be greater than number of args")
-        }
-        other => other,
-    })?;
+    if at_least_one(args.at(1), "ERR numkeys should be greater than 0")? > args.len() - 2 {
+        return Err(CommandError::Other("ERR Number of keys can't be greater than number of args"));
+    }
+    let (keys, rest) = counted_keys(args, 1)?;
     let limit = limit(rest)?;
     let sets = slots.read_many(cx, keys.iter(), typed::<Set>)?;
     let mut count = 0;
