@@ -20,6 +20,7 @@ mod key_spec;
 mod list;
 mod lookup;
 mod markdown;
+mod monitoring;
 mod pubsub;
 pub mod reply;
 mod row;
@@ -74,6 +75,7 @@ pub enum DataCommand {
     ExpireAt,
     ExpireTime,
     Move,
+    MemoryUsage,
     ObjectEncoding,
     ObjectFreq,
     ObjectIdleTime,
@@ -217,15 +219,24 @@ pub enum KeyspaceCommand {
 pub enum NodeCommand {
     // Connection.
     Auth,
+    ClientCaching,
     ClientGetName,
+    ClientGetRedir,
     ClientHelp,
     ClientId,
     ClientInfo,
     ClientKill,
     ClientList,
     ClientNoEvict,
+    ClientNoTouch,
+    ClientPause,
+    ClientReply,
     ClientSetInfo,
     ClientSetName,
+    ClientTracking,
+    ClientTrackingInfo,
+    ClientUnblock,
+    ClientUnpause,
     Echo,
     Hello,
     Ping,
@@ -246,13 +257,28 @@ pub enum NodeCommand {
     ConfigResetStat,
     ConfigRewrite,
     ConfigSet,
-    DebugHelp,
-    DebugSleep,
+    Debug,
     Info,
+    LatencyDoctor,
+    LatencyGraph,
+    LatencyHelp,
+    LatencyHistogram,
+    LatencyHistory,
+    LatencyLatest,
+    LatencyReset,
     Lolwut,
+    MemoryDoctor,
+    MemoryHelp,
+    MemoryMallocStats,
+    MemoryPurge,
+    MemoryStats,
     Migrate,
     ObjectHelp,
     Shutdown,
+    SlowlogGet,
+    SlowlogHelp,
+    SlowlogLen,
+    SlowlogReset,
     Time,
     Wait,
     // Channels.

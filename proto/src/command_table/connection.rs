@@ -71,12 +71,25 @@ pub(super) const ROWS: &[CommandSpec] = &[
 ];
 
 const CLIENT_SUBCOMMANDS: &[CommandSpec] = &[
+    node("caching", NodeCommand::ClientCaching, 3)
+        .flags(&[NOSCRIPT, LOADING, STALE])
+        .acl(Acl::CONNECTION)
+        .since("6.0.0")
+        .cost("O(1)")
+        .syntax("<YES | NO>")
+        .about("Says whether the keys of the next command are tracked."),
     node("getname", NodeCommand::ClientGetName, 2)
         .flags(&[NOSCRIPT, LOADING, STALE])
         .acl(Acl::CONNECTION)
         .since("2.6.9")
         .cost("O(1)")
         .about("Returns the connection's name."),
+    node("getredir", NodeCommand::ClientGetRedir, 2)
+        .flags(&[NOSCRIPT, LOADING, STALE])
+        .acl(Acl::CONNECTION)
+        .since("6.0.0")
+        .cost("O(1)")
+        .about("Returns the id of the client that is told of tracked keys."),
     node("help", NodeCommand::ClientHelp, 2)
         .flags(&[LOADING, STALE])
         .acl(Acl::CONNECTION)
@@ -118,6 +131,27 @@ const CLIENT_SUBCOMMANDS: &[CommandSpec] = &[
         .cost("O(1)")
         .syntax("<ON | OFF>")
         .about("Spares the connection from eviction, or no longer."),
+    node("no-touch", NodeCommand::ClientNoTouch, 3)
+        .flags(&[NOSCRIPT, LOADING, STALE])
+        .acl(Acl::CONNECTION)
+        .since("7.2.0")
+        .cost("O(1)")
+        .syntax("<ON | OFF>")
+        .about("Lets the connection use keys without a trace, or no longer."),
+    node("pause", NodeCommand::ClientPause, -3)
+        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
+        .acl(Acl::CONNECTION)
+        .since("3.0.0")
+        .cost("O(1)")
+        .syntax("timeout [WRITE | ALL]")
+        .about("Holds the commands of all clients back for some time."),
+    node("reply", NodeCommand::ClientReply, 3)
+        .flags(&[NOSCRIPT, LOADING, STALE])
+        .acl(Acl::CONNECTION)
+        .since("3.2.0")
+        .cost("O(1)")
+        .syntax("<ON | OFF | SKIP>")
+        .about("Says whether commands are replied to."),
     node("setinfo", NodeCommand::ClientSetInfo, 4)
         .flags(&[NOSCRIPT, LOADING, STALE])
         .acl(Acl::CONNECTION)
@@ -132,4 +166,30 @@ const CLIENT_SUBCOMMANDS: &[CommandSpec] = &[
         .cost("O(1)")
         .syntax("connection-name")
         .about("Names the connection."),
+    node("tracking", NodeCommand::ClientTracking, -3)
+        .flags(&[NOSCRIPT, LOADING, STALE])
+        .acl(Acl::CONNECTION)
+        .since("6.0.0")
+        .cost("O(1)")
+        .syntax("<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]")
+        .about("Switches the tracking of keys, which is not there."),
+    node("trackinginfo", NodeCommand::ClientTrackingInfo, 2)
+        .flags(&[NOSCRIPT, LOADING, STALE])
+        .acl(Acl::CONNECTION)
+        .since("6.2.0")
+        .cost("O(1)")
+        .about("Describes the connection's tracking of keys."),
+    node("unblock", NodeCommand::ClientUnblock, -3)
+        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
+        .acl(Acl::CONNECTION)
+        .since("5.0.0")
+        .cost("O(1)")
+        .syntax("client-id [TIMEOUT | ERROR]")
+        .about("Ends the waiting of a blocked client."),
+    node("unpause", NodeCommand::ClientUnpause, 2)
+        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
+        .acl(Acl::CONNECTION)
+        .since("6.2.0")
+        .cost("O(1)")
+        .about("Lets the commands of all clients go on."),
 ];

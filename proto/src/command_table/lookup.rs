@@ -7,11 +7,11 @@
 //! The order by names is also the order in which COMMAND and docs/COMMANDS.md list them.
 
 use super::{
-    CommandSpec, bitmap, blocking, cluster, connection, generic, hash, list, pubsub, scripting, server, set,
-    sorted_set, string, transaction,
+    CommandSpec, bitmap, blocking, cluster, connection, generic, hash, list, monitoring, pubsub, scripting,
+    server, set, sorted_set, string, transaction,
 };
 
-const FAMILIES: [&[CommandSpec]; 14] = [
+const FAMILIES: [&[CommandSpec]; 15] = [
     string::ROWS,
     bitmap::ROWS,
     blocking::ROWS,
@@ -23,6 +23,7 @@ const FAMILIES: [&[CommandSpec]; 14] = [
     pubsub::ROWS,
     connection::ROWS,
     server::ROWS,
+    monitoring::ROWS,
     scripting::ROWS,
     cluster::ROWS,
     transaction::ROWS,

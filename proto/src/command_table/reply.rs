@@ -413,11 +413,11 @@ mod tests {
 
     #[test]
     fn help_names_every_subcommand() {
-        check(
-            "DEBUG HELP",
-            "*5 +DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are: +SLEEP seconds \
-             +    Delays the reply by so many seconds. +HELP +    Returns help on the subcommands.",
-        );
+        let help = reply(Protocol::Resp2, "SLOWLOG HELP");
+        assert!(help.starts_with(
+            "*9 +SLOWLOG <subcommand> [<arg> [value] [opt] ...]. Subcommands are: +GET [count] "
+        ));
+        assert!(help.ends_with(" +HELP +    Returns help on the subcommands."), "{help}");
         assert!(reply(Protocol::Resp2, "COMMAND HELP").contains("+(no subcommand) "));
     }
 

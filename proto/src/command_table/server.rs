@@ -1,7 +1,6 @@
-//! Rows of the commands on the server, with COMMAND, CONFIG, DEBUG and their subcommands.
+//! Rows of the commands on the server, with COMMAND, CONFIG and their subcommands.
 //!
-//! COMMAND is both a command and a container. DEBUG is a container here, although Redis parses its subcommands by
-//! hand: so they are documented, and an unknown one is refused like any other.
+//! COMMAND is both a command and a container. DEBUG is a command alone, as in Redis: its subcommands are no commands.
 
 use super::row::{ADMIN, ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, READONLY, STALE, WRITE, row};
 use super::{Acl, CommandSpec, Group, Handler, KeyspaceCommand, NodeCommand};
@@ -39,12 +38,12 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(1)")
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
         .about("Counts the keys of the database."),
-    container("debug")
+    node("debug", NodeCommand::Debug, -2)
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .since("1.0.0")
         .cost("Depends on the subcommand.")
-        .about("Helps to test the server.")
-        .subcommands(DEBUG_SUBCOMMANDS),
+        .syntax("subcommand [argument [argument ...]]")
+        .about("Helps to test the server."),
     keyspace("flushall", KeyspaceCommand::FlushAll, -1)
         .flags(&[WRITE])
         .acl(Acl::DANGEROUS.union(Acl::KEYSPACE))
@@ -178,18 +177,4 @@ const CONFIG_SUBCOMMANDS: &[CommandSpec] = &[
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .syntax("parameter value [parameter value ...]")
         .about("Changes configuration parameters while the server runs."),
-];
-
-const DEBUG_SUBCOMMANDS: &[CommandSpec] = &[
-    node("help", NodeCommand::DebugHelp, 2)
-        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
-        .since("5.0.0")
-        .cost("O(1)")
-        .about("Returns help on the subcommands."),
-    node("sleep", NodeCommand::DebugSleep, 3)
-        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
-        .since("3.0.0")
-        .cost("O(1)")
-        .syntax("seconds")
-        .about("Delays the reply by so many seconds."),
 ];

@@ -99,6 +99,7 @@ pub(crate) fn run(
         C::Expire => deadline::expire(cx, slots, args, reply, &Form::seconds("expire")),
         C::ExpireAt => deadline::expire(cx, slots, args, reply, &Form::at_seconds("expireat")),
         C::ExpireTime => deadline::expiretime(cx, slots, args, reply),
+        C::MemoryUsage => object::memory_usage(cx, slots, args, reply),
         C::ObjectEncoding => object::encoding(cx, slots, args, reply),
         C::ObjectFreq => object::freq(cx, slots, args, reply),
         C::ObjectIdleTime => object::idletime(cx, slots, args, reply),

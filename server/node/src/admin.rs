@@ -7,11 +7,18 @@ pub(crate) mod client;
 mod cluster;
 mod config;
 mod connection;
+pub(crate) mod debug;
 mod info;
 mod kill;
+mod latency;
+mod memory;
 mod migrate;
+pub(crate) mod pause;
 pub(crate) mod pubsub;
+pub(crate) mod redact;
 mod server;
+mod slowlog;
+mod tracking;
 mod wait;
 
 use cluster::{Change, Query};
@@ -20,7 +27,7 @@ use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use crate::clock;
-use crate::dispatch::Deferred;
+use crate::dispatch::{Deferred, account};
 use crate::net::io_thread::Thread;
 use crate::net::session::Session;
 use crate::node::Node;
@@ -44,6 +51,8 @@ pub(crate) enum Deferral {
     Wait,
     /// MIGRATE.
     Migrate,
+    /// Any command, because of CLIENT PAUSE: afterwards it is still to be run.
+    Paused,
     /// A change of the cluster.
     Cluster(Change),
 }
@@ -99,6 +108,15 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::PubsubShardNumSub => pubsub::subscribers(Kind::ShardChannel, call, reply),
         C::PubsubNumPat => reply.count(call.node.pubsub.count(Kind::Pattern)),
 
+        C::ClientCaching => tracking::caching(call, reply),
+        C::ClientGetRedir => reply.integer(-1),
+        C::ClientTracking => tracking::switch(call, reply),
+        C::ClientTrackingInfo => tracking::info(reply),
+        C::ClientNoTouch => client::no_touch(call, reply),
+        C::ClientPause => pause::pause(call, reply),
+        C::ClientUnpause => pause::unpause(call, reply),
+        C::ClientReply => client::reply_mode(call, reply),
+        C::ClientUnblock => client::unblock(call, reply),
         C::ClientGetName => client::get_name(call, reply),
         C::ClientId => reply.integer(i64::try_from(call.session.client.id).unwrap_or(i64::MAX)),
         C::ClientInfo => client::info(call, reply),
@@ -128,7 +146,9 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::ClientHelp
         | C::CommandHelp
         | C::ConfigHelp
-        | C::DebugHelp
+        | C::LatencyHelp
+        | C::MemoryHelp
+        | C::SlowlogHelp
         | C::ClusterHelp
         | C::ObjectHelp
         | C::FunctionHelp
@@ -142,7 +162,22 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::Shutdown => return server::shutdown(call, reply),
         C::Time => server::time(reply),
         C::Wait => return wait::begin(&call, reply),
-        C::DebugSleep => return server::may_debug(&call, Deferral::DebugSleep, reply),
+        C::Debug => return debug::run(call, reply),
+        C::SlowlogGet => slowlog::get(call, reply),
+        C::SlowlogLen => slowlog::len(call, reply),
+        C::SlowlogReset => slowlog::reset(call, reply),
+        C::LatencyDoctor => latency::doctor(call, reply),
+        C::LatencyGraph => latency::graph(call, reply),
+        C::LatencyHistogram => latency::histogram(call, reply),
+        C::LatencyHistory => latency::history(call, reply),
+        C::LatencyLatest => latency::latest(call, reply),
+        C::LatencyReset => latency::reset(call, reply),
+        C::MemoryDoctor => memory::doctor(reply),
+        C::MemoryMallocStats => {
+            reply.verbatim("txt", b"mimalloc keeps no statistics of its allocations here.\n")
+        }
+        C::MemoryPurge => reply.ok(),
+        C::MemoryStats => memory::stats(call, reply),
 
         C::ClusterCountFailureReports => return read(Query::CountFailureReports, &call, reply),
         C::ClusterCountKeysInSlot => return read(Query::CountKeysInSlot, &call, reply),
@@ -185,7 +220,13 @@ pub(crate) async fn wait(
     let mut reply = ReplyWriter::new(replies, session.protocol());
     let args = deferred.args.as_args();
     match deferred.command {
-        Deferral::DebugSleep => server::debug_sleep(args, &mut reply).await,
+        Deferral::Paused => pause::wait(node, session, args).await,
+        Deferral::DebugSleep => {
+            let began = clock::monotonic();
+            debug::sleep(args, &mut reply).await;
+            let nanoseconds = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            account::slept(thread, &session.client, args, nanoseconds);
+        }
         Deferral::Migrate => migrate::migrate(thread, session, args, &mut reply).await,
         Deferral::Wait => wait::wait(args, clock::now(), &mut reply).await,
         Deferral::Cluster(change) => match &node.cluster {

@@ -10,6 +10,7 @@
 //! Neighbours: `decode` finds the requests, `window` holds them, `route` says where keys belong, `admin` runs what
 //! is not about keys.
 
+pub(crate) mod account;
 mod refuse;
 mod route;
 pub(crate) mod transaction;
@@ -24,17 +25,18 @@ use nuthatch_proto::resp::args::OwnedArgs;
 use nuthatch_proto::resp::{Args, Decoder, Limits, Protocol, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 
+use account::{Span, is_quick};
 pub(crate) use window::Window;
 use window::{Filled, Request};
 
 use crate::admin::client::command_name;
-use crate::admin::{self, Call, Deferral, Flow, pubsub};
+use crate::admin::{self, Call, Deferral, Flow, pause, pubsub};
 use crate::clock;
 use crate::driver::{MetadataHandle, View};
 use crate::net::clients::Progress;
 use crate::net::connection::{EngineSide, REPLIES_MAX};
 use crate::net::io_thread::Thread;
-use crate::net::session::Session;
+use crate::net::session::{Replies, Session};
 use crate::telemetry::counters;
 
 /// How often a command is routed again because the topology moved under it.
@@ -85,6 +87,8 @@ pub(crate) struct Batch<'a> {
     view: Option<Arc<View>>,
     /// The thread's turn, but while this batch has all others stand still.
     turn: Option<nuthatch_engine::Turn<'a>>,
+    /// Whether the last request was counted as a command that ran.
+    counted: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -97,11 +101,12 @@ impl<'a> Batch<'a> {
         engine: &'a mut EngineSide,
     ) -> Self {
         engine.refresh(&thread.node);
+        engine.no_touch = session.no_touch;
         let started = clock::since_epoch();
         let now = clock::timestamp(started);
         let view = thread.node.cluster.as_ref().map(MetadataHandle::view);
         let turn = Some(thread.seat.turn());
-        Self { thread, session, decoder, engine, now, started, view, turn }
+        Self { thread, session, decoder, engine, now, started, view, turn, counted: false }
     }
 
     /// Runs the requests that begin at `buffer[*start..]` and moves `start` behind those that were run.
@@ -155,10 +160,27 @@ impl<'a> Batch<'a> {
         window: &Window,
         replies: &mut Vec<u8>,
     ) -> Option<Turn> {
+        // The requests that ran and are not accounted for: where they begin, and a bit for each that was counted.
+        let mut span = Span { first: 0, counted: 0 };
         for (run, request) in window.requests().iter().enumerate() {
             let args = window.args(buffer, request);
             *start = request.end;
+            let alone = !request.spec.is_none_or(is_quick);
+            if alone && run > span.first {
+                self.account(span, window, buffer);
+                span = Span { first: run, counted: 0 };
+            }
+            self.counted = false;
+            let begin = replies.len();
             let flow = self.run_one(request, args, replies);
+            if self.session.replies != Replies::On && !matches!(flow, Flow::Defer(_)) {
+                self.session.silence(replies, begin);
+            }
+            span.counted |= u32::from(self.counted) << (run - span.first);
+            if alone {
+                self.account(span, window, buffer);
+                span = Span { first: run + 1, counted: 0 };
+            }
             // What was pushed while a command ran stands behind its reply, the client's own messages among it.
             if self.session.client.is_pushed() {
                 self.session.client.take_pushes(replies);
@@ -169,24 +191,38 @@ impl<'a> Batch<'a> {
                 Flow::Close => Turn::Close,
                 Flow::Defer(command) => Turn::Wait(Deferred { command, args: args.iter().collect() }),
             };
-            self.account(&window.requests()[..=run]);
+            self.account(span, window, buffer);
             return Some(turn);
         }
-        self.account(window.requests());
+        self.account(span, window, buffer);
         None
     }
 
-    /// Shares the time since the last account among the commands that ran in it.
-    fn account(&mut self, ran: &[Request]) {
-        let now = clock::since_epoch();
-        let elapsed = u64::try_from(now.saturating_sub(self.started).as_nanos()).unwrap_or(u64::MAX);
-        self.started = now;
-        let Some(share) = elapsed.checked_div(ran.len() as u64) else { return };
-        for request in ran {
-            if let Some(spec) = request.spec {
-                self.thread.counters.command(spec.handler).nanoseconds.add(share);
+    /// Runs a request that was held back.
+    pub(crate) fn run_again(&mut self, args: &OwnedArgs, replies: &mut Vec<u8>) -> Turn {
+        let request = Request::alone(args.as_args());
+        let (begin, args) = (replies.len(), args.as_args());
+        self.counted = false;
+        let flow = self.run_one(&request, args, replies);
+        if self.counted
+            && let Ok(spec) = refuse::resolve(request.spec, args)
+        {
+            let elapsed = clock::since_epoch().saturating_sub(self.started).as_nanos();
+            self.took(spec, args, u64::try_from(elapsed).unwrap_or(u64::MAX));
+        }
+        match flow {
+            Flow::Defer(command) => Turn::Wait(Deferred { command, args: args.iter().collect() }),
+            flow => {
+                self.session.silence(replies, begin);
+                if flow == Flow::Close { Turn::Close } else { Turn::Flush }
             }
         }
+    }
+
+    /// Whether a pause that is on concerns the command.
+    #[cold]
+    fn is_held_back(&self, spec: &CommandSpec) -> bool {
+        self.thread.node.pause.holds(self.now, pause::concerned(spec, self.session))
     }
 
     /// Runs one request.
@@ -214,6 +250,9 @@ impl<'a> Batch<'a> {
         if self.session.client.is_subscribed() && self.is_refused_when_subscribed(spec, &mut reply) {
             return Flow::Done;
         }
+        if self.thread.node.pause.is_on(self.now) && self.is_held_back(spec) {
+            return Flow::Defer(Deferral::Paused);
+        }
         if self.session.queue.is_some() && transaction::waits(spec) {
             return self.enqueue(spec, args, &mut reply);
         }
@@ -230,7 +269,9 @@ impl<'a> Batch<'a> {
             Handler::Node(command) => {
                 let node = &*self.thread.node;
                 let call = Call { node, session: self.session, now: self.now, args };
-                admin::run(command, call, &mut reply)
+                let flow = admin::run(command, call, &mut reply);
+                self.engine.no_touch = self.session.no_touch;
+                flow
             }
             Handler::Transaction(command) => self.transact(command, spec, args, &mut reply),
             Handler::Container => Flow::Done,
@@ -242,9 +283,10 @@ impl<'a> Batch<'a> {
 
     /// Counts a command that was run, by its reply.
     #[inline]
-    fn count(&self, spec: &CommandSpec, reply: &[u8]) {
+    fn count(&mut self, spec: &CommandSpec, reply: &[u8]) {
         let counted = self.thread.counters.command(spec.handler);
         counted.calls.add(1);
+        self.counted = true;
         self.thread.counters.commands.add(1);
         if reply.first() == Some(&b'-') {
             counted.failed.add(1);

@@ -16,6 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use nuthatch_engine::{Engine, EngineOptions};
@@ -26,6 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::admin::pause::Pause;
 use crate::clock;
 use crate::config::{Config, Settings};
 use crate::driver::{self, Control, ControlError, ControlOptions, MetadataHandle};
@@ -89,6 +91,10 @@ pub struct Node {
     pub(crate) started: Timestamp,
     /// This run, for INFO.
     pub(crate) run_id: String,
+    /// Whether keys are removed when their time comes (DEBUG SET-ACTIVE-EXPIRE).
+    pub(crate) active_expire: AtomicBool,
+    /// Which commands are held back (CLIENT PAUSE).
+    pub(crate) pause: Pause,
     stopping: watch::Sender<bool>,
 }
 
@@ -118,6 +124,8 @@ impl Node {
             cluster,
             started: clock::now(),
             run_id,
+            active_expire: AtomicBool::new(true),
+            pause: Pause::default(),
             stopping: watch::Sender::new(false),
         })
     }

@@ -4,15 +4,22 @@
 //! remembers since when (`CONFIG RESETSTAT`). What happens rarely is counted under a lock here.
 
 pub(crate) mod counters;
+pub(crate) mod events;
+pub(crate) mod histogram;
 pub(crate) mod log;
+pub(crate) mod slowlog;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nuthatch_proto::command_table::Handler;
 use parking_lot::Mutex;
 
-use counters::{Sums, ThreadCounters};
+use counters::{COMMANDS_MAX, Sums, ThreadCounters};
+use events::Events;
+use histogram::Distribution;
+use slowlog::Slowlog;
 
 /// How many different error codes are counted apart; clients must not be able to fill the memory with new ones.
 const ERROR_CODES_MAX: usize = 128;
@@ -42,10 +49,16 @@ pub(crate) struct Rates {
 pub(crate) struct Telemetry {
     threads: Mutex<Vec<Arc<ThreadCounters>>>,
     baseline: Mutex<Sums>,
+    /// What the distributions of commands were at the last reset, by place.
+    durations_before: Mutex<HashMap<u16, Distribution>>,
     errors: Mutex<BTreeMap<String, u64>>,
     samples: Mutex<Vec<Sample>>,
     connections_received: AtomicU64,
     connections_rejected: AtomicU64,
+    /// The commands that took long.
+    pub(crate) slowlog: Slowlog,
+    /// The moments at which something did.
+    pub(crate) events: Events,
 }
 
 impl Telemetry {
@@ -99,9 +112,29 @@ impl Telemetry {
         self.total().since(&self.baseline.lock())
     }
 
+    fn distribution_at(&self, place: u16) -> Distribution {
+        let mut distribution = Distribution::default();
+        self.threads.lock().iter().for_each(|thread| thread.at(place).durations.add_to(&mut distribution));
+        distribution
+    }
+
+    /// How long the calls of a command took since the last reset.
+    pub(crate) fn distribution(&self, handler: Handler) -> Distribution {
+        let place = counters::place(handler);
+        let now = self.distribution_at(place);
+        match self.durations_before.lock().get(&place) {
+            Some(before) => now.since(before),
+            None => now,
+        }
+    }
+
     /// Begins to count from zero (`CONFIG RESETSTAT`).
     pub(crate) fn reset(&self) {
         *self.baseline.lock() = self.total();
+        *self.durations_before.lock() = (0..COMMANDS_MAX)
+            .map(|place| (place, self.distribution_at(place)))
+            .filter(|(_, distribution)| distribution.calls() > 0)
+            .collect();
         self.errors.lock().clear();
         self.connections_received.store(0, Ordering::Relaxed);
         self.connections_rejected.store(0, Ordering::Relaxed);

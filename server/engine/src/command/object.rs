@@ -99,6 +99,31 @@ pub(super) fn refcount(
     Ok(())
 }
 
+/// MEMORY USAGE: SAMPLES is checked and not needed, because the sizes are known and not sampled.
+pub(super) fn memory_usage(
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) -> Handled {
+    let mut options = args.skip(3);
+    while let Some(option) = options.get(0) {
+        let Some(samples) = options.get(1).filter(|_| option.eq_ignore_ascii_case(b"SAMPLES")) else {
+            return Err(CommandError::Syntax);
+        };
+        match parse_integer(samples) {
+            None => return Err(CommandError::NotInteger),
+            Some(..0) => return Err(CommandError::Syntax),
+            Some(_) => options = options.skip(2),
+        }
+    }
+    match slots.unused_entry(cx, args.at(2)) {
+        None => reply.null(),
+        Some(entry) => reply.count(entry.memory_bytes()),
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use crate::testing::Bench;
@@ -153,6 +178,28 @@ mod tests {
             bench.check("OBJECT IDLETIME a", ":10");
             bench.run(command);
             bench.check("OBJECT IDLETIME a", ":0");
+        }
+    }
+
+    #[test]
+    fn memory_grows_with_the_value() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("MEMORY usage none", "nil"),
+            ("SET a b", "+OK"),
+            ("MEMORY usage a SAMPLES 5 samples 0", ":32"),
+            ("MEMORY usage a SAMPLES -1", "-ERR syntax error"),
+            ("MEMORY usage a SAMPLES x", "-ERR value is not an integer or out of range"),
+            ("MEMORY usage a SAMPLES", "-ERR syntax error"),
+            ("MEMORY usage a FOO 1", "-ERR syntax error"),
+        ]);
+        let long = "x".repeat(100_000);
+        bench.run_words(&["SET", "a", &long]);
+        bench.run_words(&["RPUSH", "l", &long]);
+        for key in ["a", "l"] {
+            let bytes = bench.run_words(&["MEMORY", "usage", key]);
+            let bytes: usize = bytes.trim_start_matches(':').parse().expect("a number");
+            assert!((100_000..200_000).contains(&bytes), "{bytes}");
         }
     }
 

@@ -147,6 +147,7 @@ fn keys(command: DataCommand) -> Keys {
         C::Sort | C::SortRo => Keys::Sorted,
         // The first key is the only one, wherever it stands.
         C::ObjectEncoding | C::ObjectFreq | C::ObjectIdleTime | C::ObjectRefCount => Keys::First,
+        C::MemoryUsage => Keys::First,
         C::Append
         | C::Decr
         | C::DecrBy

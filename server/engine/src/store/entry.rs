@@ -280,6 +280,17 @@ impl Entry {
         }
     }
 
+    /// How many bytes of memory the key and its value take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let shape = self.shape();
+        let own = shape.layout().size();
+        match self.value() {
+            ValueRef::String(text) if shape.body() == OUTLINE => own + text.len(),
+            ValueRef::String(_) => own,
+            ValueRef::Object(object) => own + object.memory_bytes(),
+        }
+    }
+
     /// The object, if the value is one.
     pub(crate) fn object_mut(&mut self) -> Option<&mut Object> {
         let shape = self.shape();

@@ -9,9 +9,10 @@ use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Protocol, ReplyWriter};
 
-use super::{Call, SYNTAX_ERROR, text};
+use super::{Call, NOT_INTEGER, SYNTAX_ERROR, text};
 use crate::net::clients::{Client, NO_COMMAND};
 use crate::net::pushes::Class;
+use crate::net::session::Replies;
 use crate::telemetry::counters;
 
 /// The name, if it is one: printable and without spaces, because CLIENT LIST separates by them.
@@ -59,19 +60,58 @@ pub(super) fn set_info(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     reply.ok();
 }
 
-pub(super) fn no_evict(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
-    let word = call.args.at(2);
-    let on = word.eq_ignore_ascii_case(b"ON");
-    if !on && !word.eq_ignore_ascii_case(b"OFF") {
-        return reply.error(SYNTAX_ERROR);
+/// What ON or OFF mean; nothing if the word is neither.
+fn switch(word: &[u8]) -> Option<bool> {
+    if word.eq_ignore_ascii_case(b"ON") {
+        Some(true)
+    } else {
+        word.eq_ignore_ascii_case(b"OFF").then_some(false)
     }
+}
+
+pub(super) fn no_evict(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let Some(on) = switch(call.args.at(2)) else { return reply.error(SYNTAX_ERROR) };
     call.session.client.set_no_evict(on);
     reply.ok();
 }
 
+pub(super) fn no_touch(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let Some(on) = switch(call.args.at(2)) else { return reply.error(SYNTAX_ERROR) };
+    call.session.no_touch = on;
+    call.session.client.set_no_touch(on);
+    reply.ok();
+}
+
+pub(super) fn reply_mode(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let mode = call.args.at(2);
+    match switch(mode) {
+        Some(true) => {
+            call.session.replies = Replies::On;
+            reply.ok();
+        }
+        Some(false) => call.session.replies = Replies::Off,
+        None if !mode.eq_ignore_ascii_case(b"SKIP") => reply.error(SYNTAX_ERROR),
+        None if call.session.replies == Replies::Off => {}
+        None => call.session.replies = Replies::SkipTwo,
+    }
+}
+
+/// Ends the waiting of a client that is blocked.
+pub(super) fn unblock(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let Some(id) = parse_integer(call.args.at(2)) else { return reply.error(NOT_INTEGER) };
+    let with_error = match (call.args.len(), call.args.get(3)) {
+        (3, _) => false,
+        (4, Some(reason)) if reason.eq_ignore_ascii_case(b"TIMEOUT") => false,
+        (4, Some(reason)) if reason.eq_ignore_ascii_case(b"ERROR") => true,
+        (_, _) => return reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
+    };
+    let client = u64::try_from(id).ok().and_then(|id| call.node.clients.get(id));
+    reply.integer(i64::from(client.is_some_and(|client| client.unblock(with_error))));
+}
+
 pub(super) fn info(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     report_own(&call);
-    let line = describe(&call.session.client, call.now) + "\n";
+    let line = describe_caller(&call) + "\n";
     reply.verbatim("txt", line.as_bytes());
 }
 
@@ -120,7 +160,8 @@ pub(super) fn list(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     }
     let mut lines = String::new();
     for client in all {
-        lines.push_str(&describe(&client, call.now));
+        let is_caller = client.id == call.session.client.id;
+        lines.push_str(&if is_caller { describe_caller(&call) } else { describe(&client, call.now) });
         lines.push('\n');
     }
     reply.verbatim("txt", lines.as_bytes());
@@ -147,6 +188,7 @@ fn flags(client: &Client) -> String {
         (client.is_subscribed(), 'P'),
         (client.transaction().queued.is_some(), 'x'),
         (client.no_evict(), 'e'),
+        (client.no_touch(), 'T'),
     ];
     letters.extend(states.into_iter().filter(|(on, _)| *on).map(|(_, letter)| letter));
     if letters.is_empty() { "N".to_owned() } else { letters }
@@ -154,9 +196,20 @@ fn flags(client: &Client) -> String {
 
 /// A line of CLIENT LIST.
 fn describe(client: &Client, now: Timestamp) -> String {
+    let (input, output) = client.pending();
+    describe_with(client, now, input, output)
+}
+
+/// The line of the caller: what it holds is the request that asks for it.
+fn describe_caller(call: &Call<'_>) -> String {
+    let header = |number: usize| format!("*{number}\r\n").len();
+    let words = call.args.iter().map(|word| header(word.len()) + word.len() + 2);
+    describe_with(&call.session.client, call.now, header(call.args.len()) + words.sum::<usize>(), 0)
+}
+
+fn describe_with(client: &Client, now: Timestamp, input: usize, output: usize) -> String {
     let (labels, transaction) = (client.labels(), client.transaction());
     let seconds = |since: Timestamp| now.0.saturating_sub(since.0) / 1000;
-    let (input, output) = client.pending();
     let [channels, patterns, shard_channels] = client.subscription_counts();
     let resp = match client.protocol() {
         Protocol::Resp2 => 2,

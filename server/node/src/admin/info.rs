@@ -9,7 +9,7 @@
 mod activity;
 mod commands;
 mod state;
-mod system;
+pub(super) mod system;
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 

@@ -1,19 +1,14 @@
-//! TIME, LOLWUT, DEBUG SLEEP and SHUTDOWN.
+//! TIME, LOLWUT and SHUTDOWN.
 //!
-//! What is asked of the server as a whole and touches no data. A sleep holds up the client that asked for it and nobody else;
-//! a shutdown is only announced here, and carried out by `node`.
-
-use std::time::Duration;
+//! What is asked of the server as a whole and touches no data. Nothing here waits; a shutdown is only announced here, and
+//! carried out by `node`.
 
 use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::{Call, Deferral, Flow, NOT_INTEGER, SYNTAX_ERROR};
+use super::{Call, Flow, NOT_INTEGER, SYNTAX_ERROR};
 use crate::clock;
 use crate::node::REDIS_VERSION;
-
-/// Beyond this a sleep is a mistake.
-const SLEEP_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn time(reply: &mut ReplyWriter<'_>) {
     let now = clock::since_epoch();
@@ -47,28 +42,6 @@ pub(super) fn function_flush(args: Args<'_>, reply: &mut ReplyWriter<'_>) {
         (3, Some(mode)) if known(mode) => reply.ok(),
         (_, _) => reply.error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"),
     }
-}
-
-/// DEBUG runs only if the configuration allows it.
-pub(super) fn may_debug(call: &Call<'_>, command: Deferral, reply: &mut ReplyWriter<'_>) -> Flow {
-    let permission = call.node.config.settings().debug_command;
-    if permission.is_given_to(call.session.client.addr.ip()) {
-        return Flow::Defer(command);
-    }
-    reply.error(
-        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
-         local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
-    );
-    Flow::Done
-}
-
-/// DEBUG SLEEP: only the client that asked for it waits.
-pub(super) async fn debug_sleep(args: Args<'_>, reply: &mut ReplyWriter<'_>) {
-    // As C's strtod does, what is no number is nought.
-    let seconds: f64 = std::str::from_utf8(args.at(2)).ok().and_then(|s| s.parse().ok()).unwrap_or(0.0);
-    let duration = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(SLEEP_MAX).min(SLEEP_MAX);
-    tokio::time::sleep(duration).await;
-    reply.ok();
 }
 
 pub(super) fn shutdown(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {

@@ -155,6 +155,8 @@ pub struct Settings {
     pub slowlog: SlowlogSettings,
     /// What is kept of latencies.
     pub latency: LatencySettings,
+    /// From how many nanoseconds on a command is noted by SLOWLOG or LATENCY.
+    pub noteworthy: u64,
     /// What concerns the cluster.
     pub cluster: ClusterSettings,
 }

@@ -116,6 +116,7 @@ impl Values {
             maxmemory_policy: self.text("maxmemory-policy").to_owned(),
             disable_thp: self.yes("disable-thp"),
             tuning: self.tuning(),
+            noteworthy: noteworthy(&self.slowlog(), &self.latency()),
             slowlog: self.slowlog(),
             latency: self.latency(),
             cluster,
@@ -193,6 +194,14 @@ impl Values {
             require_full_coverage: self.yes("cluster-require-full-coverage"),
         })
     }
+}
+
+/// The lower one of the two thresholds, in nanoseconds.
+fn noteworthy(slowlog: &SlowlogSettings, latency: &LatencySettings) -> u64 {
+    let slow =
+        slowlog.slower_than.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+    let event = if latency.threshold == 0 { u64::MAX } else { latency.threshold.saturating_mul(1_000_000) };
+    slow.min(event)
 }
 
 fn is_host_and_port(text: &str) -> bool {

@@ -24,7 +24,7 @@ use nuthatch_proto::slot::Slot;
 
 use super::window::NO_SLOT;
 use super::{Batch, REROUTES_MAX, route};
-use crate::admin::{self, Call, Flow};
+use crate::admin::{self, Call, Deferral, Flow};
 use crate::clock;
 use crate::driver::MetadataHandle;
 use crate::telemetry::counters;
@@ -55,6 +55,11 @@ impl Queue {
     /// How many commands there are.
     pub(crate) fn len(&self) -> usize {
         self.commands.len()
+    }
+
+    /// The commands' rows.
+    pub(crate) fn specs(&self) -> impl Iterator<Item = &'static CommandSpec> {
+        self.commands.iter().map(|queued| queued.spec)
     }
 
     /// How many bytes they hold.
@@ -427,6 +432,11 @@ impl Batch<'_> {
             Handler::Transaction(_) => reply.ok(),
             Handler::Container => {}
         }
+        if flow == Flow::Defer(Deferral::DebugSleep) {
+            // All stand still for this transaction: a sleep within it is one of the whole server, as in Redis.
+            admin::debug::sleep_here(args, reply);
+            flow = Flow::Done;
+        }
         if let Flow::Defer(_) = flow {
             // It would have to wait, and nothing waits while the others do.
             reply.rewind(begin);
@@ -434,8 +444,7 @@ impl Batch<'_> {
             flow = Flow::Done;
         }
         let elapsed = clock::since_epoch().saturating_sub(started).as_nanos();
-        let counted = self.thread.counters.command(spec.handler);
-        counted.nanoseconds.add(u64::try_from(elapsed).unwrap_or(u64::MAX));
+        self.took(spec, args, u64::try_from(elapsed).unwrap_or(u64::MAX));
         self.session.last_command = counters::place(spec.handler);
         self.count(spec, reply.since(begin));
         flow

@@ -30,6 +30,39 @@ pub(crate) struct Request {
     spans: u32,
 }
 
+impl Request {
+    /// A request on its own, whose arguments are kept elsewhere.
+    pub(super) fn alone(args: Args<'_>) -> Self {
+        let (spec, slot) = looked_up(args, &|_| {});
+        Self { spec, slot, end: 0, first_span: 0, spans: 0 }
+    }
+}
+
+/// The command of a request and the slot of its first key, which `prefetch` is told.
+#[inline]
+fn looked_up(args: Args<'_>, prefetch: &impl Fn(Slot)) -> (Option<&'static CommandSpec>, Slot) {
+    let spec = args.get(0).and_then(lookup);
+    let keyed = match spec {
+        Some(container) if container.handler == Handler::Container => {
+            args.get(1).and_then(|name| container.subcommand(name))
+        }
+        spec => spec,
+    };
+    let slot = match keyed.map(|spec| (spec, spec.handler)) {
+        Some((spec, Handler::Data(_))) => match spec.first_key() {
+            Some(index) => args.get(index).map_or(NO_SLOT, |key| {
+                let slot = Slot::of_key(key);
+                prefetch(slot);
+                slot
+            }),
+            None => searched_slot(spec, args),
+        },
+        Some((_, Handler::Keyspace(_) | Handler::Node(_) | Handler::Transaction(_) | Handler::Container))
+        | None => NO_SLOT,
+    };
+    (spec, slot)
+}
+
 /// What ended the filling of a window.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
@@ -119,29 +152,7 @@ impl Window {
 
     #[inline]
     fn push(&mut self, buffer: &[u8], found: usize, end: usize, prefetch: &impl Fn(Slot)) {
-        let args = Args::new(buffer, &self.spans[found..]);
-        let spec = args.get(0).and_then(lookup);
-        let keyed = match spec {
-            Some(container) if container.handler == Handler::Container => {
-                args.get(1).and_then(|name| container.subcommand(name))
-            }
-            spec => spec,
-        };
-        let slot = match keyed.map(|spec| (spec, spec.handler)) {
-            Some((spec, Handler::Data(_))) => match spec.first_key() {
-                Some(index) => args.get(index).map_or(NO_SLOT, |key| {
-                    let slot = Slot::of_key(key);
-                    prefetch(slot);
-                    slot
-                }),
-                None => searched_slot(spec, args),
-            },
-            Some((
-                _,
-                Handler::Keyspace(_) | Handler::Node(_) | Handler::Transaction(_) | Handler::Container,
-            ))
-            | None => NO_SLOT,
-        };
+        let (spec, slot) = looked_up(Args::new(buffer, &self.spans[found..]), prefetch);
         let place = |n: usize| u32::try_from(n).expect("a request's arguments stay below 4 GiB");
         self.requests.push(Request {
             spec,

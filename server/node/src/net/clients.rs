@@ -49,6 +49,7 @@ pub(crate) struct Client {
     last_command: AtomicU16,
     protocol: AtomicU8,
     no_evict: AtomicBool,
+    no_touch: AtomicBool,
     authenticated: AtomicBool,
     pending_output: AtomicUsize,
     pending_input: AtomicUsize,
@@ -262,6 +263,22 @@ impl Client {
         self.no_evict.store(on, Ordering::Relaxed);
     }
 
+    /// Whether it uses keys without a trace.
+    pub(crate) fn no_touch(&self) -> bool {
+        self.no_touch.load(Ordering::Relaxed)
+    }
+
+    /// `CLIENT NO-TOUCH`.
+    pub(crate) fn set_no_touch(&self, on: bool) {
+        self.no_touch.store(on, Ordering::Relaxed);
+    }
+
+    /// Ends its waiting, by an error or as if its time were over (`CLIENT UNBLOCK`); whether it waited for keys.
+    pub(crate) fn unblock(&self, _with_error: bool) -> bool {
+        // No command waits for keys yet.
+        false
+    }
+
     /// Whether it may run commands.
     pub(crate) fn authenticated(&self) -> bool {
         self.authenticated.load(Ordering::Relaxed)
@@ -332,6 +349,11 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
+    /// The client of that number.
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<Client>> {
+        self.by_id.get(&id).map(|client| Arc::clone(&client))
+    }
+
     /// Registers a connection.
     pub(crate) fn register(
         &self,
@@ -352,6 +374,7 @@ impl Clients {
             last_command: AtomicU16::new(NO_COMMAND),
             protocol: AtomicU8::new(2),
             no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
             authenticated: AtomicBool::new(false),
             pending_output: AtomicUsize::new(0),
             pending_input: AtomicUsize::new(0),

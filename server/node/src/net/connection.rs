@@ -30,7 +30,7 @@ use super::clients::Client;
 use super::io_thread::Thread;
 use super::output::Output;
 use super::session::Session;
-use crate::admin::{self, Flow};
+use crate::admin::{self, Deferral, Flow};
 use crate::clock;
 use crate::config::Settings;
 use crate::dispatch::{Batch, Deferred, Turn, Window};
@@ -52,6 +52,8 @@ const LIMIT_CHECKED: usize = 16 * 1024;
 pub(crate) struct EngineSide {
     pub(crate) stats: Stats,
     pub(crate) rng: Rng,
+    /// Whether keys are used without a trace by the client of this batch.
+    pub(crate) no_touch: bool,
     /// The settings of the last batch.
     pub(crate) settings: Arc<Settings>,
 }
@@ -59,7 +61,7 @@ pub(crate) struct EngineSide {
 impl EngineSide {
     fn new(seed: u64, node: &Node) -> Self {
         let settings = Arc::clone(&node.config.settings());
-        Self { stats: Stats::default(), rng: Rng::new(seed), settings }
+        Self { stats: Stats::default(), rng: Rng::new(seed), no_touch: false, settings }
     }
 
     /// Takes over the settings as they are now.
@@ -76,8 +78,11 @@ impl EngineSide {
     /// The surroundings of commands that run now.
     #[inline]
     pub(crate) fn context<'a>(&'a mut self, thread: &'a Thread, now: Timestamp) -> Context<'a> {
-        Context::new(now, &*thread.counters, &mut self.stats, &mut self.rng)
-            .with_notices(&*thread.node.pubsub, self.settings.notice_classes)
+        let no_touch = self.no_touch;
+        let mut cx = Context::new(now, &*thread.counters, &mut self.stats, &mut self.rng)
+            .with_notices(&*thread.node.pubsub, self.settings.notice_classes);
+        cx.no_touch = no_touch;
+        cx
     }
 }
 
@@ -222,7 +227,12 @@ impl<'a> Connection<'a> {
                 Turn::Done { drained: true } => {}
                 // More is waiting, here or in the socket: first the others.
                 Turn::Done { drained: false } | Turn::Flush => yield_now().await,
-                Turn::Wait(deferred) => Box::pin(self.wait(deferred)).await?,
+                Turn::Wait(deferred) => {
+                    let mut waiting = Some(deferred);
+                    while let Some(deferred) = waiting {
+                        waiting = Box::pin(self.wait(deferred)).await?;
+                    }
+                }
                 Turn::Close => return Err(End::Closed),
             }
         }
@@ -335,7 +345,7 @@ impl<'a> Connection<'a> {
 
     /// Waits for a command that cannot be answered at once, and keeps its reply.
     #[cold]
-    async fn wait(&mut self, deferred: Deferred) -> Result<(), End> {
+    async fn wait(&mut self, deferred: Deferred) -> Result<Option<Deferred>, End> {
         let Self { thread, stream, session, output, .. } = self;
         let client = Arc::clone(&session.client);
         let mut replies = Vec::new();
@@ -361,12 +371,33 @@ impl<'a> Connection<'a> {
                 drain(&client, output, stream).await?;
             }
         };
+        if deferred.command == Deferral::Paused {
+            return self.run_again(&deferred).await;
+        }
+        session.silence(&mut replies, 0);
         thread.counters.net_output.add(replies.len() as u64);
         output.send(stream, &mut replies)?;
         drain(&client, output, stream).await?;
         match flow {
-            Flow::Done | Flow::Defer(_) => Ok(()),
+            Flow::Done | Flow::Defer(_) => Ok(None),
             Flow::Close => Err(End::Closed),
+        }
+    }
+
+    /// Runs a command that a pause held back; it may have to wait once more.
+    async fn run_again(&mut self, held: &Deferred) -> Result<Option<Deferred>, End> {
+        let turn = {
+            let Self { thread, session, decoder, .. } = self;
+            let mut scratch = thread.scratch.borrow_mut();
+            let Scratch { replies, engine, .. } = &mut *scratch;
+            Batch::new(thread, session, decoder, engine).run_again(&held.args, replies)
+        };
+        self.send()?;
+        drain(&self.session.client, &mut self.output, &self.stream).await?;
+        match turn {
+            Turn::Wait(deferred) => Ok(Some(deferred)),
+            Turn::Close => Err(End::Closed),
+            Turn::Done { .. } | Turn::Flush => Ok(None),
         }
     }
 }

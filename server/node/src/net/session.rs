@@ -11,6 +11,19 @@ use nuthatch_proto::resp::{Protocol, ReplyWriter};
 use super::clients::{Client, NO_COMMAND, TransactionState};
 use crate::dispatch::transaction::Queue;
 
+/// Whether commands are replied to (`CLIENT REPLY`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replies {
+    /// They are.
+    On,
+    /// They are not.
+    Off,
+    /// Neither the command that said so nor the next one is.
+    SkipTwo,
+    /// The next one is not.
+    SkipOne,
+}
+
 /// One connection's state.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -32,6 +45,10 @@ pub(crate) struct Session {
     pub(crate) queue: Option<Box<Queue>>,
     /// EXEC runs the commands, and what is written is a part of its reply.
     pub(crate) executing: bool,
+    /// Whether commands are replied to (`CLIENT REPLY`).
+    pub(crate) replies: Replies,
+    /// Whether keys are used without a trace (`CLIENT NO-TOUCH`).
+    pub(crate) no_touch: bool,
     /// The keys that are watched.
     pub(crate) watching: Option<Box<Watching>>,
 }
@@ -50,6 +67,8 @@ impl Session {
             last_command: NO_COMMAND,
             queue: None,
             executing: false,
+            replies: Replies::On,
+            no_touch: false,
             watching: None,
         }
     }
@@ -61,6 +80,18 @@ impl Session {
             self.client.take_pushes(&mut pushed);
             reply.raw(&pushed);
         }
+    }
+
+    /// Takes back the reply that begins there, if the client does not want it.
+    #[cold]
+    pub(crate) fn silence(&mut self, replies: &mut Vec<u8>, begin: usize) {
+        self.replies = match self.replies {
+            Replies::On => return,
+            Replies::Off => Replies::Off,
+            Replies::SkipTwo => Replies::SkipOne,
+            Replies::SkipOne => Replies::On,
+        };
+        replies.truncate(begin);
     }
 
     /// The protocol of replies.
@@ -124,6 +155,8 @@ impl Session {
         self.client.set_no_evict(false);
         self.db = 0;
         self.readonly = false;
+        self.replies = Replies::On;
+        self.no_touch = false;
         self.asking = false;
     }
 }

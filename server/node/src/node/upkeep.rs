@@ -4,6 +4,7 @@
 //! anybody. What is due and what was not done is the engine's to know.
 
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -11,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Node;
 use crate::clock;
 use crate::net::io_thread::Thread;
+use crate::telemetry::events::{Event, Sample};
 
 /// How often each IO thread looks for keys whose time has come.
 const EXPIRE_EVERY: Duration = Duration::from_millis(50);
@@ -44,11 +46,21 @@ pub(crate) async fn expire(thread: Rc<Thread>) {
 }
 
 fn expire_some(thread: &Thread) -> usize {
+    if !thread.node.active_expire.load(Ordering::Relaxed) || thread.node.pause.is_on(clock::now()) {
+        return 0;
+    }
+    let began = clock::monotonic();
     let mut scratch = thread.scratch.borrow_mut();
     let _turn = thread.seat.turn();
     let mut cx = scratch.engine.context(thread, clock::now());
     let removed = thread.node.engine.expire_due(&mut cx, EXPIRE_BUDGET);
     thread.counters.publish(&scratch.engine.stats);
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let threshold = scratch.engine.settings.latency.threshold;
+    if threshold > 0 && milliseconds >= threshold {
+        let second = clock::since_epoch().as_secs();
+        thread.node.telemetry.events.add(Event::ExpireCycle, Sample { second, milliseconds });
+    }
     removed
 }
 

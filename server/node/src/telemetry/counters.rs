@@ -12,6 +12,8 @@ use nuthatch_engine::{Effect, EffectSink, Stats};
 use nuthatch_proto::command_table::Handler;
 use nuthatch_proto::slot::Slot;
 
+use super::histogram::Histogram;
+
 /// Room for every command of the table.
 pub(crate) const COMMANDS_MAX: u16 = 640;
 
@@ -46,6 +48,8 @@ pub(crate) struct CommandCounters {
     pub(crate) calls: Counter,
     /// How long that took in nanoseconds; commands of one batch share its time evenly.
     pub(crate) nanoseconds: Counter,
+    /// How long each call took.
+    pub(crate) durations: Histogram,
     /// How often it was refused before it ran.
     pub(crate) rejected: Counter,
     /// How often it answered with an error.
@@ -106,6 +110,11 @@ impl ThreadCounters {
     #[inline]
     pub(crate) fn command(&self, handler: Handler) -> &CommandCounters {
         &self.by_command[usize::from(place(handler))]
+    }
+
+    /// The counters of the command at that place.
+    pub(crate) fn at(&self, place: u16) -> &CommandCounters {
+        &self.by_command[usize::from(place)]
     }
 
     /// Takes over what the engine counted for this thread.

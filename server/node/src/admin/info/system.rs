@@ -34,13 +34,13 @@ fn parse_stat(stat: &str) -> CpuTimes {
 }
 
 /// Resident bytes of the process now, and at their highest.
-pub(super) fn resident() -> (u64, u64) {
+pub(in crate::admin) fn resident() -> (u64, u64) {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     (kilobytes(&status, "VmRSS:"), kilobytes(&status, "VmHWM:"))
 }
 
 /// Bytes of memory that the machine has.
-pub(super) fn total_memory() -> u64 {
+pub(in crate::admin) fn total_memory() -> u64 {
     kilobytes(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), "MemTotal:")
 }
 
