@@ -41,6 +41,8 @@ pub(crate) struct SlotCell {
     data: Mutex<SlotData>,
 }
 
+const _: () = assert!(size_of::<SlotCell>() == 64, "a slot is one cache line, and there are many of them");
+
 impl SlotCell {
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, SlotData> {

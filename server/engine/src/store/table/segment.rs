@@ -30,7 +30,7 @@ pub(crate) struct Place {
 /// Buckets, and how many entries they hold.
 #[derive(Default)]
 pub(crate) struct Segment {
-    buckets: Vec<Bucket>,
+    buckets: Box<[Bucket]>,
     len: u32,
     /// How many leading bits of the hash its entries have in common.
     pub(crate) depth: u8,
@@ -59,7 +59,7 @@ fn fitting(len: usize) -> usize {
 
 impl Segment {
     pub(crate) fn new(depth: u8) -> Self {
-        Self { buckets: Vec::new(), len: 0, depth }
+        Self { buckets: Box::default(), len: 0, depth }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -173,8 +173,7 @@ impl Segment {
 
     /// Moves all entries into that many buckets.
     fn lay_out(&mut self, buckets: usize) {
-        let mut fresh = Vec::with_capacity(buckets);
-        fresh.resize_with(buckets, Bucket::default);
+        let fresh = std::iter::repeat_with(Bucket::default).take(buckets).collect();
         for mut bucket in std::mem::replace(&mut self.buckets, fresh) {
             for (tag, entry) in (0..WIDTH).filter_map(|position| bucket.take(position)) {
                 self.put(tag, entry);
