@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Sends the same random commands to a redis-server and to this server, and compares the replies.
 
-usage: differential.py REDIS_PORT OUR_PORT [COMMANDS] [SEED]
+usage: differential.py REDIS_PORT OUR_PORT [COMMANDS] [SEED] [FAMILY]
 
 Both servers are flushed first. Commands come in RESP2 and in RESP3, right ones and wrong ones, on few keys, so that
 types collide and values grow. Replies of unordered kinds (SMEMBERS, HGETALL, KEYS, SCAN) are compared sorted; what is
-random or differs between Redis 7.0 and 7.2 by design is left out. Prints each difference with the last commands on its
-keys; exits with 1 if there was one.
+random is compared by its length, and what differs between Redis 7.0 and 7.2 by design is left out. A FAMILY (hashes)
+sends only that family's commands. Prints each difference with the last commands on its keys; exits with 1 if there was
+one.
 """
 import random
 import socket
@@ -15,8 +16,11 @@ import sys
 redis_port, our_port = int(sys.argv[1]), int(sys.argv[2])
 commands = int(sys.argv[3]) if len(sys.argv) > 3 else 20_000
 seed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+family = sys.argv[5] if len(sys.argv) > 5 else None
 rng = random.Random(seed)
 UNORDERED = {"SMEMBERS", "HGETALL", "KEYS", "SCAN", "HKEYS", "HVALS"}
+SCANS_OF_PAIRS = {"HSCAN"}
+RANDOM = {"HRANDFIELD"}
 
 
 class Connection:
@@ -189,8 +193,65 @@ GENERATORS = [
 ]
 
 
-def shape(name, reply):
+# Keys that hold nothing but hashes, so that they grow beyond their limits and their encodings can be compared.
+HASHES = [f"h{n}" for n in range(4)]
+
+
+def h():
+    return pick(HASHES, HASHES, HASHES, KEYS)
+
+
+def hf():
+    return rng.choice([f(), f(), str(rng.randint(0, 40)), f"field:{rng.randint(0, 2000)}"])
+
+
+def grow():
+    count = rng.choice([5, 60, 130, 513, 600])
+    start, make = rng.randint(0, 600), rng.choice([str, lambda number: f"field:{number}"])
+    values = rng.choice([lambda: v(), lambda: str(rng.randint(-70_000, 70_000)), lambda: "v" * rng.randint(0, 64)])
+    return ["HSET", rng.choice(HASHES), *[word for number in range(start, start + count) for word in (make(number), values())]]
+
+
+FAMILIES = {
+    "hashes": [
+        lambda: [rng.choice(["HSET", "HMSET"]), h(), *pairs(hf, v)],
+        lambda: ["HSET", h(), *several(hf, 1, 3)],
+        lambda: grow() if rng.random() < 0.15 else ["HLEN", h()],
+        lambda: ["HSETNX", h(), hf(), v()],
+        lambda: ["HGET", h(), hf()],
+        lambda: ["HMGET", h(), *several(hf, 1, 8)],
+        lambda: [rng.choice(["HGETALL", "HKEYS", "HVALS"]), h()],
+        lambda: ["HDEL", h(), *several(hf, 1, 30)],
+        lambda: [rng.choice(["HEXISTS", "HSTRLEN"]), h(), hf()],
+        lambda: ["HINCRBY", h(), hf(), n()],
+        lambda: ["HINCRBYFLOAT", h(), hf(), d()],
+        lambda: ["HRANDFIELD", h()],
+        lambda: ["HRANDFIELD", h(), n(), *rng.choice([[], ["WITHVALUES"], ["withvalues"], ["FOO"], ["WITHVALUES", "1"]])]
+        if rng.random() < 0.8
+        else ["HRANDFIELD", h(), "x"],
+        lambda: ["HSCAN", h(), "0", "COUNT", "100000", *rng.choice([[], ["MATCH", "*1*"], ["MATCH", "f*[^3]"], ["COUNT", "0"], ["FOO"]])],
+        lambda: ["HSCAN", h(), rng.choice(["x", "-1x", " 0", "99999999999999999999999"])],
+        lambda: ["OBJECT", "ENCODING", rng.choice(HASHES)],
+        lambda: [rng.choice(["TYPE", "EXISTS", "PERSIST"]), h()],
+        lambda: ["DEL", h()] if rng.random() < 0.1 else ["TTL", h()],
+        lambda: [rng.choice(["COPY", "RENAME"]), rng.choice(HASHES), rng.choice(HASHES)] if rng.random() < 0.3 else ["HLEN", h()],
+    ],
+}
+for members in FAMILIES.values():
+    GENERATORS += members
+if family:
+    GENERATORS = FAMILIES[family]
+
+
+def shape(words, reply):
+    name = words[0]
     kind, value = reply
+    if name in RANDOM and isinstance(value, list):
+        return (kind, len(value))
+    if name in RANDOM and kind == "$":
+        return (kind, value is None)
+    if name in SCANS_OF_PAIRS and isinstance(value, list):
+        return (kind, [value[0], sorted(zip(value[1][1][::2], value[1][1][1::2]), key=repr)])
     if name in UNORDERED and isinstance(value, list):
         if name == "HGETALL" and kind == "*":
             value = sorted(zip(value[::2], value[1::2]), key=repr)
@@ -208,12 +269,12 @@ history, differences = [], 0
 for number in range(commands):
     words = rng.choice(GENERATORS)()
     protocol = rng.choice([2, 3])
-    theirs, ours = (shape(words[0], connection.call(words)) for connection in servers[protocol])
+    theirs, ours = (shape(words, connection.call(words)) for connection in servers[protocol])
     history.append(words)
     if theirs != ours:
         differences += 1
         print(f"\n#{number} RESP{protocol} {words!r:.300}\n  redis {theirs!r:.300}\n  ours  {ours!r:.300}")
-        touched = set(map(str, words[1:])) & set(KEYS)
+        touched = set(map(str, words[1:])) & set(KEYS + HASHES)
         for earlier in [line for line in history[:-1] if touched & set(map(str, line[1:]))][-4:]:
             print(f"    before: {earlier!r:.200}")
         if differences >= 25:

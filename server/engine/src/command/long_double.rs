@@ -8,7 +8,9 @@
 use std::cmp::Ordering;
 
 /// The longest text Redis looks at.
-const TEXT_MAX: usize = 255;
+const TEXT_MAX: usize = 5 * 1024 - 1;
+/// How many digits are read at a time.
+const DIGITS: usize = 7;
 /// Beyond this a number is infinite; below the negative of it, nothing.
 const EXPONENT_MAX: i64 = 16_384;
 const FRACTION_DIGITS: u32 = 17;
@@ -44,9 +46,13 @@ impl LongDouble {
         if whole.is_empty() && fraction.is_empty() {
             return None;
         }
+        let digits = whole.chars().chain(fraction.chars()).map(|digit| digit.to_digit(radix));
+        let digits: Vec<u32> = digits.collect::<Option<_>>()?;
         let mut value = Big::default();
-        for digit in whole.chars().chain(fraction.chars()) {
-            value.multiply_add(radix, digit.to_digit(radix)?);
+        for part in digits.chunks(DIGITS) {
+            let (factor, addend) =
+                part.iter().fold((1, 0), |(factor, addend), digit| (factor * radix, addend * radix + digit));
+            value.multiply_add(factor, addend);
         }
         let places = i64::try_from(fraction.len()).ok()?;
         let (mantissa, exponent) = match radix {
@@ -279,6 +285,9 @@ impl Big {
         divisor.multiply_by_power_of_ten(steps);
         let shift = (divisor.bits() + 100).saturating_sub(self.bits());
         self.shift_left(shift);
+        // Nor must it have more than there is room for.
+        let excess = self.bits().saturating_sub(divisor.bits() + 100);
+        divisor.shift_left(excess);
         let mut quotient: u128 = 0;
         let mut remainder = self;
         let places = remainder.bits() - divisor.bits();
@@ -291,7 +300,7 @@ impl Big {
                 quotient |= 1;
             }
         }
-        round(quotient, -i64::from(shift), !remainder.0.is_empty())
+        round(quotient, i64::from(excess) - i64::from(shift), !remainder.0.is_empty())
     }
 
     fn decimal(mut self) -> String {
@@ -320,6 +329,23 @@ mod tests {
     fn sum(left: &str, right: &str) -> Option<String> {
         let parse = |text: &str| LongDouble::parse(text.as_bytes());
         parse(left)?.checked_add(parse(right)?).map(LongDouble::text)
+    }
+
+    #[test]
+    fn long_texts_are_read_to_their_end() {
+        let long = |digits: usize| format!("1{}.5", "0".repeat(digits));
+        let sixty = format!("1{}.5", "0".repeat(60));
+        let printed = "999999999999999999999373423426722168652130621984886772203520";
+        assert_eq!(sum(&sixty, "0").as_deref(), Some(printed));
+        for digits in [30, 200, 400, 4_900] {
+            let value = sum(&long(digits), "0");
+            assert_eq!(value, sum(&format!("1e{digits}"), "0"), "{digits}");
+            assert_eq!(value.as_deref().map(|value| sum(value, "1")), Some(value.clone()), "{digits}");
+        }
+        assert_eq!(sum(&"9".repeat(5_200), "0"), None);
+        assert_eq!(sum(&format!("0.{}1", "0".repeat(4_000)), "0").as_deref(), Some("0"));
+        assert_eq!(sum(&"0".repeat(5_119), "1").as_deref(), Some("1"));
+        assert_eq!(sum(&"0".repeat(5_120), "1"), None);
     }
 
     #[test]
@@ -354,7 +380,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        let long = "1".repeat(256);
+        let long = "1".repeat(5_120);
         for text in [
             "",
             "+",
