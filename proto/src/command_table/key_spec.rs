@@ -233,7 +233,7 @@ fn begin(begin: BeginSearch, args: Args<'_>) -> Option<usize> {
             let found = match usize::try_from(from) {
                 Ok(from) => (from..args.len()).find(is_word),
                 Err(_) => {
-                    (1..(args.len() + 1).saturating_sub(usize::from(from.unsigned_abs()))).rev().find(is_word)
+                    (2..(args.len() + 1).saturating_sub(usize::from(from.unsigned_abs()))).rev().find(is_word)
                 }
             };
             found.map(|keyword| keyword + 1)

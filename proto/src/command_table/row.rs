@@ -72,10 +72,10 @@ pub(super) const fn key(index: u8, flags: KeyFlags) -> KeySpec {
     range(index, 0, 1, flags)
 }
 
-/// One key, behind this word.
+/// One key, behind the last of these words.
 pub(super) const fn key_after(word: &'static str, flags: KeyFlags) -> KeySpec {
     let find = FindKeys::Range { last: 0, step: 1, limit: 0 };
-    KeySpec { flags, begin: BeginSearch::Keyword(word, 2), find }
+    KeySpec { flags, begin: BeginSearch::Keyword(word, -2), find }
 }
 
 /// Keys that the arguments do not tell.

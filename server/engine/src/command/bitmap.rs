@@ -10,6 +10,7 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 use super::{CommandError, Handled, args};
 use crate::context::Context;
 use crate::notice::Classes;
+use crate::store::entry::Origin;
 use crate::store::locked::{LockedSlots, NewDeadline};
 
 const BAD_OFFSET: CommandError = CommandError::Other("ERR bit offset is not an integer or out of range");
@@ -59,7 +60,7 @@ pub(super) fn setbit(
             bytes[byte] = if on { mask } else { 0 };
             slots.set_string(cx, key, &bytes, NewDeadline::Clear);
             if let Some(mut string) = slots.string_mut(cx, key)? {
-                string.mark_edited();
+                string.set_origin(Origin::Edited);
             }
             false
         }

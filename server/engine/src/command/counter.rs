@@ -12,6 +12,7 @@ use super::long_double::LongDouble;
 use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::notice::Classes;
+use crate::store::entry::Origin;
 use crate::store::locked::{LockedSlots, NewDeadline};
 
 #[inline]
@@ -88,11 +89,15 @@ pub(super) fn incrbyfloat(
         Some(mut string) => {
             let sum = add_floats(string.bytes(), args.at(2))?;
             string.replace(cx, sum.as_bytes());
+            string.set_origin(Origin::Computed);
             sum
         }
         None => {
             let sum = add_floats(b"0", args.at(2))?;
             slots.set_string(cx, key, sum.as_bytes(), NewDeadline::Clear);
+            if let Some(mut string) = slots.string_mut(cx, key)? {
+                string.set_origin(Origin::Computed);
+            }
             sum
         }
     };

@@ -8,7 +8,7 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 use super::args::parse_integer;
 use super::{CommandError, Handled};
 use crate::context::Context;
-use crate::store::entry::{Entry, ValueRef};
+use crate::store::entry::{Entry, Origin, ValueRef};
 use crate::store::locked::LockedSlots;
 
 /// The longest string that Redis keeps in one allocation with its header.
@@ -34,11 +34,16 @@ pub(super) fn encoding(
 fn encoding_of(entry: &Entry) -> &'static str {
     match entry.value() {
         ValueRef::Object(object) => object.encoding(),
-        ValueRef::String(_) if entry.was_edited() => "raw",
-        ValueRef::String(text) if parse_integer(text).is_some() => "int",
+        ValueRef::String(_) if entry.origin() == Origin::Edited => "raw",
+        ValueRef::String(_) if as_integer(entry).is_some() => "int",
         ValueRef::String(text) if text.len() <= EMBEDDED_MAX => "embstr",
         ValueRef::String(_) => "raw",
     }
+}
+
+/// The integer that Redis would keep instead of the string.
+fn as_integer(entry: &Entry) -> Option<i64> {
+    parse_integer(entry.string_bytes()).filter(|_| entry.origin() == Origin::Given)
 }
 
 pub(super) fn freq(
@@ -91,8 +96,7 @@ pub(super) fn refcount(
     match slots.unused_entry(cx, args.at(2)) {
         None => reply.null(),
         Some(entry) => {
-            let number = parse_integer(entry.string_bytes()).filter(|_| !entry.was_edited());
-            let shared = number.is_some_and(|number| (0..SHARED_INTEGERS).contains(&number));
+            let shared = as_integer(entry).is_some_and(|number| (0..SHARED_INTEGERS).contains(&number));
             reply.integer(if shared && shared_integers { SHARED } else { 1 });
         }
     }
@@ -151,6 +155,12 @@ mod tests {
             ("OBJECT REFCOUNT a", ":1"),
             ("SET a 0123", "+OK"),
             ("OBJECT ENCODING a", "embstr"),
+            ("SET a 1", "+OK"),
+            ("INCRBYFLOAT a 1", "2"),
+            ("OBJECT ENCODING a", "embstr"),
+            ("OBJECT REFCOUNT a", ":1"),
+            ("INCRBYFLOAT computed 1", "1"),
+            ("OBJECT ENCODING computed", "embstr"),
             ("SETRANGE c 0 1", ":1"),
             ("OBJECT ENCODING c", "raw"),
             (&format!("SET a {long}"), "+OK"),
@@ -187,7 +197,7 @@ mod tests {
         bench.check_all(&[
             ("MEMORY usage none", "nil"),
             ("SET a b", "+OK"),
-            ("MEMORY usage a SAMPLES 5 samples 0", ":32"),
+            ("MEMORY usage a SAMPLES 5 samples 0", ":16"),
             ("MEMORY usage a SAMPLES -1", "-ERR syntax error"),
             ("MEMORY usage a SAMPLES x", "-ERR value is not an integer or out of range"),
             ("MEMORY usage a SAMPLES", "-ERR syntax error"),

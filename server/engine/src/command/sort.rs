@@ -34,6 +34,8 @@ struct Options<'a> {
     /// All if negative.
     count: i64,
     by: Option<Pattern<'a>>,
+    /// Whether the elements stay in the order they have: a BY named no key of theirs.
+    keeps_order: bool,
     get: Vec<Pattern<'a>>,
     store: Option<&'a [u8]>,
 }
@@ -48,6 +50,7 @@ impl<'a> Options<'a> {
             offset: 0,
             count: -1,
             by: None,
+            keeps_order: false,
             get: Vec::new(),
             store: None,
         };
@@ -67,14 +70,16 @@ impl<'a> Options<'a> {
                 options.store = Some(value()?);
             } else if is(word, "BY") {
                 let pattern = Pattern::new(value()?);
+                // Another BY does not take it back.
+                options.keeps_order |= !pattern.varies();
                 if pattern.varies() && !reachable(pattern) {
-                    return Err(CommandError::Other("ERR BY option of SORT denied in cluster mode."));
+                    return Err(CommandError::Other("ERR BY option of SORT denied in Cluster mode."));
                 }
                 options.by = Some(pattern);
             } else if is(word, "GET") {
                 let pattern = Pattern::new(value()?);
                 if !reachable(pattern) {
-                    return Err(CommandError::Other("ERR GET option of SORT denied in cluster mode."));
+                    return Err(CommandError::Other("ERR GET option of SORT denied in Cluster mode."));
                 }
                 options.get.push(pattern);
             } else {
@@ -82,11 +87,6 @@ impl<'a> Options<'a> {
             }
         }
         Ok(options)
-    }
-
-    /// Whether the order of the elements stays as it is: BY names no key of theirs.
-    fn keeps_order(&self) -> bool {
-        self.by.is_some_and(|pattern| !pattern.varies())
     }
 
     /// Which of that many elements are wanted, counted in their new order.
@@ -148,7 +148,7 @@ fn run(
     let sorted = match slots.read_entry(cx, key).map(Entry::value) {
         None => Vec::new(),
         Some(ValueRef::String(_) | ValueRef::Object(Object::Hash(_))) => return Err(CommandError::WrongType),
-        Some(ValueRef::Object(object)) if options.keeps_order() => as_they_are(object, &options),
+        Some(ValueRef::Object(object)) if options.keeps_order => as_they_are(object, &options),
         Some(ValueRef::Object(object)) => {
             let elements = all(object);
             let wanted = options.wanted(elements.len());
@@ -281,6 +281,7 @@ mod tests {
             ("SORT z ALPHA", "[a b c]"),
             ("SORT z BY nosort DESC LIMIT 0 2", "[c a]"),
             ("SORT z BY nosort LIMIT 1 9", "[a c]"),
+            ("SORT l BY nosort BY w*", "[3 1 10 2 1.5]"),
             ("SORT none", "[]"),
         ]);
     }
@@ -347,8 +348,8 @@ mod tests {
             let refused = Options::parse(args.as_args(), false, true).err();
             assert_eq!(refused.map(|error| error.to_string()).as_deref(), in_cluster, "{command}");
         }
-        let by = Some("ERR BY option of SORT denied in cluster mode.");
-        let get = Some("ERR GET option of SORT denied in cluster mode.");
+        let by = Some("ERR BY option of SORT denied in Cluster mode.");
+        let get = Some("ERR GET option of SORT denied in Cluster mode.");
         check("SORT {t}a", Needs::Nothing, None);
         check("SORT {t}a STORE b", Needs::Destination(b"b"), None);
         check("SORT {t}a BY nosort", Needs::Nothing, None);

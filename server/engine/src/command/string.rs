@@ -9,6 +9,7 @@ use super::string_set::{Expiry, deadline_after};
 use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::notice::Classes;
+use crate::store::entry::Origin;
 use crate::store::locked::{LockedSlots, NewDeadline};
 
 #[inline]
@@ -194,7 +195,7 @@ pub(super) fn setrange(
         padded[offset..].copy_from_slice(value);
         slots.set_string(cx, key, &padded, NewDeadline::Clear);
         if let Some(mut string) = slots.string_mut(cx, key)? {
-            string.mark_edited();
+            string.set_origin(Origin::Edited);
         }
         slots.notify(cx, Classes::STRING, "setrange", key);
         reply.count(len);

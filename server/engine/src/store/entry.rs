@@ -72,6 +72,8 @@ const DEADLINE: u8 = 1 << 2;
 const LONG_KEY: u8 = 1 << 3;
 /// A string that was changed in a part, which Redis keeps in another encoding from then on.
 const EDITED: u8 = 1 << 4;
+/// A string of digits that was computed as text, which Redis does not keep as an integer.
+const COMPUTED: u8 = 1 << 6;
 /// A hash of which fields have deadlines.
 const FIELD_DEADLINES: u8 = 1 << 5;
 
@@ -135,6 +137,17 @@ pub(crate) enum ValueRef<'a> {
     String(&'a [u8]),
     /// Anything else.
     Object(&'a Object),
+}
+
+/// How a string came to be: Redis shows it in the encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// By a command that gave the whole of it.
+    Given,
+    /// By a change of a part.
+    Edited,
+    /// By arithmetic of floats.
+    Computed,
 }
 
 /// A value on its way into an allocation.
@@ -373,7 +386,7 @@ impl Entry {
     fn set_inline_len(&mut self, len: usize) {
         let old = self.header();
         let value_len = u16::try_from(len).expect("an inline string is short");
-        self.write_header(Header { value_len, form: old.form & !EDITED, ..old });
+        self.write_header(Header { value_len, form: old.form & !(EDITED | COMPUTED), ..old });
     }
 
     fn write_header(&mut self, header: Header) {
@@ -408,21 +421,33 @@ impl Entry {
         self.write_header(Header { form: if has_some { form | FIELD_DEADLINES } else { form }, ..header });
     }
 
-    /// Whether the string was changed in a part since it was set.
-    pub(crate) fn was_edited(&self) -> bool {
-        self.header().form & EDITED != 0
+    /// How the string came to be what it is.
+    pub(crate) fn origin(&self) -> Origin {
+        let form = self.header().form;
+        if form & EDITED != 0 {
+            Origin::Edited
+        } else if form & COMPUTED != 0 {
+            Origin::Computed
+        } else {
+            Origin::Given
+        }
     }
 
-    /// Says that the string was changed in a part.
-    pub(crate) fn mark_edited(&mut self) {
+    /// Says how the string came to be.
+    pub(crate) fn set_origin(&mut self, origin: Origin) {
         let header = self.header();
-        self.write_header(Header { form: header.form | EDITED, ..header });
+        let bits = match origin {
+            Origin::Given => 0,
+            Origin::Edited => EDITED,
+            Origin::Computed => COMPUTED,
+        };
+        self.write_header(Header { form: header.form & !(EDITED | COMPUTED) | bits, ..header });
     }
 
     /// Writes over a part of the string, which grows as needed, with zeros before `offset`. Does nothing to an object.
     pub(crate) fn write_at(&mut self, offset: usize, bytes: &[u8]) {
         self.overwrite_at(offset, bytes);
-        self.mark_edited();
+        self.set_origin(Origin::Edited);
     }
 
     fn overwrite_at(&mut self, offset: usize, bytes: &[u8]) {
@@ -466,9 +491,7 @@ impl Entry {
             ValueRef::String(value) => Self::string(key, value, self.deadline()),
             ValueRef::Object(object) => Self::object(key, object.clone(), self.deadline()),
         };
-        if self.was_edited() {
-            copy.mark_edited();
-        }
+        copy.set_origin(self.origin());
         copy
     }
 
@@ -484,12 +507,10 @@ impl Entry {
                 _ => Body::Object(self.at::<Object>(shape.body_at()).read()),
             }
         };
-        let edited = self.was_edited();
+        let origin = self.origin();
         let new = Self::build(key.unwrap_or(self.key()), body, deadline);
         let old = self.replace_keeping_mark(new);
-        if edited {
-            self.mark_edited();
-        }
+        self.set_origin(origin);
         let layout = shape.layout();
         let address = old.at(0);
         mem::forget(old);

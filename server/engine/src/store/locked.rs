@@ -14,7 +14,7 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::attention::Attention;
-use super::entry::{Entry, ValueRef};
+use super::entry::{Entry, Origin, ValueRef};
 pub(crate) use super::slot::NewDeadline;
 use super::slot::{Gate, Hashed, Place, SlotData};
 use super::stamp::Used;
@@ -118,9 +118,9 @@ impl StringMut<'_> {
         self.place.emit(cx, Effect::Set { key: self.key, value, deadline });
     }
 
-    /// Has the string count as one that was changed in a part.
-    pub(crate) fn mark_edited(&mut self) {
-        self.entry.mark_edited();
+    /// Says how the string came to be, if it was not given whole.
+    pub(crate) fn set_origin(&mut self, origin: Origin) {
+        self.entry.set_origin(origin);
     }
 
     /// Writes over a part of the string, which grows as needed, with zeros before `offset`.
