@@ -437,6 +437,11 @@ impl Batch<'_> {
             admin::debug::sleep_here(args, reply);
             flow = Flow::Done;
         }
+        if flow == Flow::Defer(Deferral::Wait) {
+            // In a transaction WAIT says how many replicas there are now.
+            reply.integer(0);
+            flow = Flow::Done;
+        }
         if let Flow::Defer(_) = flow {
             // It would have to wait, and nothing waits while the others do.
             reply.rewind(begin);
