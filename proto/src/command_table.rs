@@ -272,6 +272,7 @@ pub enum NodeCommand {
     MemoryMallocStats,
     MemoryPurge,
     MemoryStats,
+    Monitor,
     Migrate,
     ObjectHelp,
     Shutdown,

@@ -74,6 +74,11 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .cost("O(1)")
         .syntax("[VERSION version]")
         .about("Draws a picture and names the version."),
+    node("monitor", NodeCommand::Monitor, 1)
+        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
+        .since("1.0.0")
+        .cost("O(1), and a little with every command of any client")
+        .about("Shows the client every command that the node runs."),
     node("shutdown", NodeCommand::Shutdown, -1)
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, NO_MULTI, ALLOW_BUSY])
         .since("1.0.0")

@@ -158,6 +158,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::FunctionFlush => server::function_flush(args, reply),
         C::FunctionList => reply.array(0),
         C::Migrate => return Flow::Defer(Deferral::Migrate),
+        C::Monitor => server::monitor(&call, reply),
         C::Lolwut => server::lolwut(args, reply),
         C::Shutdown => return server::shutdown(call, reply),
         C::Time => server::time(reply),

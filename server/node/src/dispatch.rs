@@ -33,6 +33,7 @@ use crate::admin::client::command_name;
 use crate::admin::{self, Call, Deferral, Flow, pause, pubsub};
 use crate::clock;
 use crate::driver::{MetadataHandle, View};
+use crate::monitors::Occasion;
 use crate::net::clients::Progress;
 use crate::net::connection::{EngineSide, REPLIES_MAX};
 use crate::net::io_thread::Thread;
@@ -247,7 +248,7 @@ impl<'a> Batch<'a> {
             self.reject(Some(spec), b"NOAUTH Authentication required.", &mut reply);
             return Flow::Done;
         }
-        if self.session.client.is_subscribed() && self.is_refused_when_subscribed(spec, &mut reply) {
+        if self.session.client.is_restricted() && self.is_refused_in_mode(spec, &mut reply) {
             return Flow::Done;
         }
         if self.thread.node.pause.is_on(self.now) && self.is_held_back(spec) {
@@ -278,7 +279,18 @@ impl<'a> Batch<'a> {
         };
         self.session.last_command = counters::place(spec.handler);
         self.count(spec, &replies[begin..]);
+        self.show(spec, args);
         flow
+    }
+
+    /// Shows a command that was run to those in MONITOR mode.
+    #[inline]
+    fn show(&self, spec: &CommandSpec, args: Args<'_>) {
+        let monitors = &self.thread.node.monitors;
+        if monitors.any() {
+            let (db, addr) = (self.session.db, self.session.client.addr);
+            monitors.show(spec, args, Occasion { time: clock::since_epoch(), db, addr });
+        }
     }
 
     /// Counts a command that was run, by its reply.
@@ -323,25 +335,28 @@ impl<'a> Batch<'a> {
         reply.error(&nuthatch_proto::redirect::Redirect::TryAgain.to_string());
     }
 
-    /// Whether the command is refused because the client is in subscribe mode of RESP2.
+    /// Whether the command is refused because the client is in MONITOR mode, or in subscribe mode of RESP2.
     #[cold]
-    fn is_refused_when_subscribed(
-        &mut self,
-        spec: &'static CommandSpec,
-        reply: &mut ReplyWriter<'_>,
-    ) -> bool {
+    fn is_refused_in_mode(&mut self, spec: &'static CommandSpec, reply: &mut ReplyWriter<'_>) -> bool {
+        let about_data = Flags::WRITE.union(Flags::READONLY).union(Flags::MAY_REPLICATE);
         let allowed =
             matches!(spec.handler, Handler::Node(command) if pubsub::allowed_when_subscribed(command));
-        if allowed || self.session.protocol() == Protocol::Resp3 {
-            return false;
+        let client = &self.session.client;
+        if client.is_subscribed() && self.session.protocol() == Protocol::Resp2 && !allowed {
+            let name = command_name(counters::place(spec.handler));
+            let error = format!(
+                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+                 allowed in this context"
+            );
+            self.reject(Some(spec), error.as_bytes(), reply);
+            return true;
         }
-        let name = command_name(counters::place(spec.handler));
-        let error = format!(
-            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in \
-             this context"
-        );
-        self.reject(Some(spec), error.as_bytes(), reply);
-        true
+        // Redis counts a monitor among its replicas.
+        let refused = client.is_monitor() && spec.flags.intersects(about_data);
+        if refused {
+            self.reject(Some(spec), b"ERR Replica can't interact with the keyspace", reply);
+        }
+        refused
     }
 
     #[cold]

@@ -13,6 +13,7 @@ pub mod config;
 mod dev;
 mod dispatch;
 pub mod driver;
+mod monitors;
 mod net;
 pub mod node;
 mod pubsub;

@@ -31,6 +31,7 @@ use crate::admin::pause::Pause;
 use crate::clock;
 use crate::config::{Config, Settings};
 use crate::driver::{self, Control, ControlError, ControlOptions, MetadataHandle};
+use crate::monitors::Monitors;
 use crate::net::clients::Clients;
 use crate::net::io_thread::IoThread;
 use crate::net::listener;
@@ -82,6 +83,8 @@ pub struct Node {
     pub(crate) config: Config,
     pub(crate) engine: Arc<Engine>,
     pub(crate) clients: Clients,
+    /// Who is shown every command.
+    pub(crate) monitors: Monitors,
     /// Who is subscribed to what.
     pub(crate) pubsub: Arc<Pubsub>,
     pub(crate) telemetry: Telemetry,
@@ -119,6 +122,7 @@ impl Node {
             config,
             engine,
             clients,
+            monitors: Monitors::default(),
             pubsub,
             telemetry: Telemetry::default(),
             cluster,

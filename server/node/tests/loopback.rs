@@ -407,3 +407,29 @@ fn events_on_keys_are_published() {
     client.check(request(&["SET", "k", "v", "PX", "1"]), "+OK\r\n");
     subscriber.expect("*4\r\n$8\r\npmessage\r\n$6\r\n__key*\r\n$22\r\n__keyevent@0__:expired\r\n$1\r\nk\r\n");
 }
+
+#[test]
+fn a_monitor_sees_commands_in_their_order_and_no_passwords() {
+    let server = Server::start(&[]);
+    let (mut monitor, mut client) = (server.connect(), server.connect());
+    monitor.check(request(&["MONITOR"]), "+OK\r\n");
+    monitor.check(request(&["GET", "a"]), "-ERR Replica can't interact with the keyspace\r\n");
+    let port = client.0.local_addr().expect("connected").port();
+    client.send("MULTI\r\nSELECT 1\r\nset a 'b c'\r\nEXEC\r\nCONFIG GET x\r\n");
+    client.send(request(&["AUTH", "secret"]));
+    let wanted =
+        ["\"MULTI\"", "\"SELECT\" \"1\"", "\"set\" \"a\" \"b c\"", "\"EXEC\"", "\"AUTH\" \"(redacted)\""];
+    for (place, wanted) in wanted.into_iter().enumerate() {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            monitor.0.read_exact(&mut byte).expect("a byte");
+            line.push(byte[0]);
+        }
+        let line = String::from_utf8(line).expect("text");
+        let db = usize::from(place > 0);
+        assert!(line.ends_with(&format!(" [{db} 127.0.0.1:{port}] {wanted}\r\n")), "{line}");
+    }
+    monitor.check(request(&["RESET"]), "+RESET\r\n");
+    monitor.check(request(&["GET", "a"]), "$-1\r\n");
+}

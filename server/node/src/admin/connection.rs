@@ -130,6 +130,7 @@ fn greet(node: &Node, id: u64, protocol: Protocol, reply: &mut ReplyWriter<'_>) 
 
 pub(super) fn reset(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     call.node.pubsub.forget(&call.session.client);
+    call.node.monitors.remove(&call.session.client);
     call.session.write_pushes(reply);
     call.session.reset(call.node.config.settings().requirepass.is_none(), &call.node.engine);
     reply.set_protocol(Protocol::Resp2);

@@ -51,6 +51,9 @@ fn served(call: &Call<'_>, channels: Args<'_>) -> Result<(), Redirect> {
 pub(super) fn subscribe(kind: Kind, call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     let names = call.args.skip(1);
     let (pubsub, client) = (&call.node.pubsub, &call.session.client);
+    if kind == Kind::ShardChannel && call.session.executing {
+        return reply.error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+    }
     if kind == Kind::ShardChannel
         && let Err(redirect) = served(&call, names)
     {

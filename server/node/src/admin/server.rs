@@ -10,6 +10,17 @@ use super::{Call, Flow, NOT_INTEGER, SYNTAX_ERROR};
 use crate::clock;
 use crate::node::REDIS_VERSION;
 
+pub(super) fn monitor(call: &Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let client = &call.session.client;
+    if call.session.executing {
+        reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
+    } else if !client.is_monitor() {
+        // Whoever is one already gets no reply, as in Redis.
+        call.node.monitors.add(client);
+        reply.ok();
+    }
+}
+
 pub(super) fn time(reply: &mut ReplyWriter<'_>) {
     let now = clock::since_epoch();
     reply.array(2);

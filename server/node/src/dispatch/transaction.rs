@@ -452,6 +452,7 @@ impl Batch<'_> {
         self.took(spec, args, u64::try_from(elapsed).unwrap_or(u64::MAX));
         self.session.last_command = counters::place(spec.handler);
         self.count(spec, reply.since(begin));
+        self.show(spec, args);
         flow
     }
 }

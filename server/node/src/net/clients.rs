@@ -70,6 +70,8 @@ const OVER_LIMIT: u8 = 1 << 1;
 const PUSHED: u8 = 1 << 2;
 /// It is subscribed to something.
 const SUBSCRIBED: u8 = 1 << 3;
+/// It is shown every command.
+const MONITOR: u8 = 1 << 4;
 
 /// The last command of a connection that has not sent one.
 pub(crate) const NO_COMMAND: u16 = u16::MAX;
@@ -155,6 +157,26 @@ impl Client {
     #[inline]
     pub(crate) fn is_subscribed(&self) -> bool {
         self.signals.load(Ordering::Relaxed) & SUBSCRIBED != 0
+    }
+
+    /// Whether there are commands that it may not say now.
+    #[inline]
+    pub(crate) fn is_restricted(&self) -> bool {
+        self.signals.load(Ordering::Relaxed) & (SUBSCRIBED | MONITOR) != 0
+    }
+
+    /// Whether it is shown every command.
+    pub(crate) fn is_monitor(&self) -> bool {
+        self.signals.load(Ordering::Relaxed) & MONITOR != 0
+    }
+
+    /// Notes whether it is shown every command; the list of those who are is in `monitors`.
+    pub(crate) fn set_monitor(&self, yes: bool) {
+        if yes {
+            self.signals.fetch_or(MONITOR, Ordering::Relaxed);
+        } else {
+            self.signals.fetch_and(!MONITOR, Ordering::Relaxed);
+        }
     }
 
     /// How many channels, patterns and channels of shards it is subscribed to.

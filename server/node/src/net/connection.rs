@@ -179,6 +179,7 @@ pub(crate) async fn run(stream: net::TcpStream, thread: &Thread) {
     client.close();
     connection.session.end_transaction(&thread.node.engine);
     thread.node.pubsub.forget(&client);
+    thread.node.monitors.remove(&client);
     thread.node.clients.remove(client.id);
     if let Err(end @ (End::OverLimit | End::QueryTooLong)) = end {
         tracing::warn!("Client id={} addr={} {end}", client.id, client.addr);
