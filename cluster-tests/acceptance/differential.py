@@ -5,11 +5,12 @@ usage: differential.py REDIS_PORT OUR_PORT [COMMANDS] [SEED] [FAMILY]
 
 Both servers are flushed first. Commands come in RESP2 and in RESP3, right ones and wrong ones, on few keys, so that
 types collide and values grow. Replies of unordered kinds (SMEMBERS, HGETALL, KEYS, SCAN) are compared sorted; what is
-random is compared by its length, and what differs between Redis 7.0 and 7.2 by design is left out. A FAMILY (hashes)
-sends only that family's commands. Prints each difference with the last commands on its keys; exits with 1 if there was
+random is compared by its length, and what differs between Redis 7.0 and 7.2 by design is left out: scores, which 7.2 prints
+shorter, are compared as numbers. A FAMILY (hashes, sorted_sets) sends only that family's commands. Prints each difference with the last commands on its keys; exits with 1 if there was
 one.
 """
 import random
+import re
 import socket
 import sys
 
@@ -19,8 +20,9 @@ seed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
 family = sys.argv[5] if len(sys.argv) > 5 else None
 rng = random.Random(seed)
 UNORDERED = {"SMEMBERS", "HGETALL", "KEYS", "SCAN", "HKEYS", "HVALS"}
-SCANS_OF_PAIRS = {"HSCAN"}
-RANDOM = {"HRANDFIELD"}
+SCANS_OF_PAIRS = {"HSCAN", "ZSCAN"}
+RANDOM = {"HRANDFIELD", "ZRANDMEMBER"}
+SCORE = re.compile(rb"-?\d+\.\d+(e[+-]?\d+)?|-?\d+e[+-]?\d+|-?\d{16,}")
 
 
 class Connection:
@@ -237,14 +239,145 @@ FAMILIES = {
         lambda: [rng.choice(["COPY", "RENAME"]), rng.choice(HASHES), rng.choice(HASHES)] if rng.random() < 0.3 else ["HLEN", h()],
     ],
 }
+
+
+# Keys that hold nothing but sorted sets, some of them with one score throughout, so that ranges of members mean something.
+SORTED = [f"z{n}" for n in range(4)]
+TIED = [f"y{n}" for n in range(2)]
+SETS = [f"s{n}" for n in range(2)]
+SCORES = ["0", "-0", "1", "1", "2", "-1", "1.5", "0.1", "-2.25", "1e20", "1e-7", "3.0e3", "123456789012345678", "inf", "-inf", "0.3333333333333333"]
+MEMBER_ENDS = ["-", "+", "[a", "(a", "[m", "(m1", "[m15", "(m3", "[", "(", "[zz", "(99"]
+SCORE_ENDS = ["-inf", "+inf", "0", "(0", "1", "(1", "2", "-1", "1.5", "(0.1", "5", "40", "1e300", "(inf"]
+
+
+def z():
+    return pick(SORTED, SORTED, SORTED, TIED, KEYS)
+
+
+def m():
+    return rng.choice([f(), f"m{rng.randint(0, 30)}", f"m{rng.randint(0, 2000)}", str(rng.randint(-5, 300))])
+
+
+def score():
+    return pick(SCORES, SCORES, SCORES, FLOATS) if rng.random() < 0.6 else str(rng.randint(-50, 50))
+
+
+def wrong(word):
+    return word if rng.random() < 0.97 else rng.choice(["", "abc", "nan", "(", "1x", " 1"])
+
+
+def index():
+    return wrong(str(rng.choice([0, 0, 1, 2, 5, -1, -1, -2, -10, 100, 130, 2**63 - 1, -(2**63)])))
+
+
+def limit():
+    if rng.random() < 0.5:
+        return []
+    return ["LIMIT", rng.choice(["0", "1", "5", "-1", "1000", "x"]), rng.choice(["1", "3", "100", "-1", "-2", "0"])]
+
+
+def borders(by):
+    if by == "LEX":
+        return [wrong(rng.choice(MEMBER_ENDS)) for _ in range(2)]
+    return [index(), index()] if by == "" else [wrong(rng.choice(SCORE_ENDS)) for _ in range(2)]
+
+
+def ranged(name, source, options, *, open_ended=True):
+    """A range of members by rank, score or name; by name only where all scores are equal."""
+    by = rng.choice(["", "SCORE", "LEX"])
+    key = rng.choice(TIED) if by == "LEX" else z()
+    words = [*source, key, *borders(by)]
+    if not open_ended:
+        return [name + "BY" + (by or "RANK"), *words]
+    return [name, *words, *([f"BY{by}"] if by else []), *flags("REV"), *limit(), *flags(*options)]
+
+
+def older_range():
+    by = rng.choice(["SCORE", "LEX"])
+    key = rng.choice(TIED) if by == "LEX" else z()
+    return [rng.choice(["ZRANGEBY", "ZREVRANGEBY"]) + by, key, *borders(by), *flags("WITHSCORES"), *limit()]
+
+
+def grow_sorted():
+    count, start = rng.choice([5, 60, 127, 130, 300]), rng.randint(0, 600)
+    make = rng.choice([str, lambda number: f"m{number}"])
+    tied = rng.random() < 0.3
+    key = rng.choice(TIED if tied else SORTED)
+    scores = (lambda _: "0") if tied else rng.choice([str, lambda _: score(), lambda number: f"{number / 4}"])
+    return ["ZADD", key, *[word for number in range(start, start + count) for word in (scores(number), make(number))]]
+
+
+def combined(name, destination):
+    keys = [rng.choice([z(), z(), rng.choice(SETS)]) for _ in range(rng.randint(1, 4))]
+    count = len(keys) if rng.random() < 0.95 else rng.choice(["0", "-1", "x", len(keys) + 1, len(keys) - 1])
+    options = []
+    if name == "ZINTERCARD":
+        options += ["LIMIT", rng.choice(["0", "1", "3", "-1", "x"])] if rng.random() < 0.5 else []
+    elif "DIFF" not in name or rng.random() < 0.05:
+        if rng.random() < 0.4:
+            weights = ["1", "2", "-1", "0", "0.5", "inf", "x"] if rng.random() < 0.3 else ["1", "2", "-1"]
+            options += ["WEIGHTS", *[rng.choice(weights) for _ in keys]]
+        if rng.random() < 0.4:
+            options += ["AGGREGATE", rng.choice(["SUM", "MIN", "MAX", "sum", "AVG"])]
+    options += flags("WITHSCORES") if rng.random() < (0.1 if destination else 0.9) else []
+    return [name, *([rng.choice(SORTED)] if destination else []), count, *keys, *options]
+
+
+def popped():
+    if rng.random() < 0.5:
+        return [rng.choice(["ZPOPMIN", "ZPOPMAX"]), z(), *rng.choice([[], [], ["1"], ["0"], ["3"], ["-1"], ["x"], ["1", "2"]])]
+    keys = several(z, 1, 3)
+    count = len(keys) if rng.random() < 0.95 else rng.choice(["0", "-1", "x", len(keys) + 1])
+    options = rng.choice([[], [], ["COUNT", "2"], ["COUNT", "0"], ["COUNT"], ["COUNT", "200"], ["FOO"]])
+    return ["ZMPOP", count, *keys, rng.choice(["MIN", "MAX", "min", "LEFT"]), *options]
+
+
+FAMILIES["sorted_sets"] = [
+    lambda: ["ZADD", pick(SORTED, KEYS), *flags("NX", "XX", "GT", "LT", "CH", "INCR"), *pairs(score, m, 5)],
+    lambda: ["ZADD", rng.choice(SORTED), *pairs(score, m, 9)],
+    lambda: ["ZADD", rng.choice(TIED), *pairs(lambda: "0", m, 9)],
+    lambda: ["ZADD", pick(SORTED, KEYS), *several(score, 1, 4)],
+    lambda: grow_sorted() if rng.random() < 0.3 else ["ZCARD", z()],
+    lambda: ["ZINCRBY", pick(SORTED, KEYS), score(), m()],
+    lambda: ["ZREM", z(), *several(m, 1, 30)],
+    lambda: ["ZSCORE", z(), m()],
+    lambda: ["ZMSCORE", z(), *several(m)],
+    lambda: [rng.choice(["ZRANK", "ZREVRANK"]), z(), m()],
+    lambda: ranged("ZRANGE", [], ["WITHSCORES"]),
+    lambda: ranged("ZRANGE", [], ["WITHSCORES"]),
+    lambda: ranged("ZRANGESTORE", [rng.choice(SORTED)], []),
+    lambda: ranged("ZREMRANGE", [], [], open_ended=False) if rng.random() < 0.4 else ["ZCARD", z()],
+    lambda: ["ZREVRANGE", z(), index(), index(), *flags("WITHSCORES")],
+    older_range,
+    lambda: ["ZCOUNT", z(), *borders("SCORE")],
+    lambda: ["ZLEXCOUNT", rng.choice(TIED), *borders("LEX")],
+    popped,
+    lambda: combined(rng.choice(["ZUNION", "ZINTER", "ZDIFF", "ZINTERCARD"]), False),
+    lambda: combined(rng.choice(["ZUNION", "ZINTER", "ZDIFF"]) + "STORE", True),
+    lambda: ["ZRANDMEMBER", z(), *rng.choice([[], ["3"], ["-5"], ["0"], ["300", "WITHSCORES"], ["-3", "withscores"], ["x"], ["1", "FOO"]])],
+    lambda: ["ZSCAN", z(), "0", "COUNT", "100000", *rng.choice([[], ["MATCH", "m*1*"], ["COUNT", "0"], ["FOO"]])],
+    lambda: ["SADD", rng.choice(SETS), *several(m, 1, 9)],
+    lambda: ["OBJECT", "ENCODING", rng.choice(SORTED)],
+    lambda: ["DEL", pick(SORTED, TIED, SETS)] if rng.random() < 0.3 else ["TYPE", z()],
+    lambda: ["SET", k(), v()],
+]
 for members in FAMILIES.values():
     GENERATORS += members
 if family:
     GENERATORS = FAMILIES[family]
 
 
+def scores_as_numbers(reply):
+    kind, value = reply
+    if isinstance(value, list):
+        return (kind, [scores_as_numbers(part) for part in value])
+    return (kind, float(value)) if isinstance(value, bytes) and SCORE.fullmatch(value) else reply
+
+
 def shape(words, reply):
     name = words[0]
+    if name[0] == "Z":
+        reply = scores_as_numbers(reply)
     kind, value = reply
     if name in RANDOM and isinstance(value, list):
         return (kind, len(value))
@@ -274,7 +407,7 @@ for number in range(commands):
     if theirs != ours:
         differences += 1
         print(f"\n#{number} RESP{protocol} {words!r:.300}\n  redis {theirs!r:.300}\n  ours  {ours!r:.300}")
-        touched = set(map(str, words[1:])) & set(KEYS + HASHES)
+        touched = set(map(str, words[1:])) & set(KEYS + HASHES + SORTED + TIED + SETS)
         for earlier in [line for line in history[:-1] if touched & set(map(str, line[1:]))][-4:]:
             print(f"    before: {earlier!r:.200}")
         if differences >= 25:
