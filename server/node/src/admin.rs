@@ -62,6 +62,8 @@ pub(crate) enum Deferral {
 pub(crate) enum Flow {
     /// The next one.
     Done,
+    /// This one waits for an element: the session says for which.
+    Block,
     /// This one cannot be answered at once: [`wait`] for it.
     Defer(Deferral),
     /// The connection is closed once the reply is written.

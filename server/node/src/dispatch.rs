@@ -11,6 +11,7 @@
 //! is not about keys.
 
 pub(crate) mod account;
+mod block;
 mod refuse;
 mod route;
 pub(crate) mod transaction;
@@ -54,6 +55,8 @@ pub(crate) enum Turn {
     Flush,
     /// A command has to wait for something; the rest comes after it.
     Wait(Deferred),
+    /// A command waits for an element; the rest comes after it. Its arguments, in case it has to run again.
+    Block(OwnedArgs),
     /// The connection is to be closed once the replies are written.
     Close,
 }
@@ -62,7 +65,7 @@ impl Turn {
     /// Whether requests may be left that are complete.
     pub(crate) fn is_interrupted(&self) -> bool {
         match self {
-            Self::Flush | Self::Wait(_) => true,
+            Self::Flush | Self::Wait(_) | Self::Block(_) => true,
             Self::Done { .. } | Self::Close => false,
         }
     }
@@ -174,7 +177,7 @@ impl<'a> Batch<'a> {
             self.counted = false;
             let begin = replies.len();
             let flow = self.run_one(request, args, replies);
-            if self.session.replies != Replies::On && !matches!(flow, Flow::Defer(_)) {
+            if self.session.replies != Replies::On && !matches!(flow, Flow::Defer(_) | Flow::Block) {
                 self.session.silence(replies, begin);
             }
             span.counted |= u32::from(self.counted) << (run - span.first);
@@ -190,6 +193,7 @@ impl<'a> Batch<'a> {
                 Flow::Done if replies.len() >= REPLIES_MAX => Turn::Flush,
                 Flow::Done => continue,
                 Flow::Close => Turn::Close,
+                Flow::Block => Turn::Block(args.iter().collect()),
                 Flow::Defer(command) => Turn::Wait(Deferred { command, args: args.iter().collect() }),
             };
             self.account(span, window, buffer);
@@ -199,7 +203,7 @@ impl<'a> Batch<'a> {
         None
     }
 
-    /// Runs a request that was held back.
+    /// Runs a request that was held back, or that has to be routed again.
     pub(crate) fn run_again(&mut self, args: &OwnedArgs, replies: &mut Vec<u8>) -> Turn {
         let request = Request::alone(args.as_args());
         let (begin, args) = (replies.len(), args.as_args());
@@ -212,6 +216,7 @@ impl<'a> Batch<'a> {
             self.took(spec, args, u64::try_from(elapsed).unwrap_or(u64::MAX));
         }
         match flow {
+            Flow::Block => Turn::Block(args.iter().collect()),
             Flow::Defer(command) => Turn::Wait(Deferred { command, args: args.iter().collect() }),
             flow => {
                 self.session.silence(replies, begin);
@@ -258,6 +263,9 @@ impl<'a> Batch<'a> {
             return self.enqueue(spec, args, &mut reply);
         }
         let flow = match spec.handler {
+            Handler::Data(command) if spec.flags.contains(Flags::BLOCKING) => {
+                self.data_or_wait(command, spec, request.slot, args, &mut reply)
+            }
             Handler::Data(command) => {
                 self.data(command, spec, request.slot, args, &mut reply);
                 Flow::Done

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::effect::Effect;
 use crate::store::attention::Attention;
 use crate::store::locked::{Guard, LockedSlots};
-use crate::store::slot::Place;
+use crate::store::slot::{Hashed, Place, SlotData};
 
 impl Engine {
     /// Exchanges the keys of two databases. Nobody sees a part of it: all slots of both are locked for as long.
@@ -30,8 +30,9 @@ impl Engine {
             |db| Slot::all().map(move |slot| (Place { db, slot }, self.databases.slot(db, slot).lock()));
         let mut slots: SmallVec<[(Place, Guard<'_>); 4]> = lock(one).chain(lock(other)).collect();
         let (left, right) = slots.split_at_mut(usize::from(SLOT_COUNT));
-        for ((place, left), (_, right)) in left.iter_mut().zip(right) {
+        for ((place, left), (there, right)) in left.iter_mut().zip(right) {
             if left.len() + right.len() > 0 {
+                self.expire_watched(cx, (*place, left), (*there, right));
                 // A watched key changes if it is there before or after.
                 left.touch_live(&self.hash, cx.now);
                 right.touch_live(&self.hash, cx.now);
@@ -51,6 +52,22 @@ impl Engine {
             }
         }
         work_off(cx, &mut LockedSlots::many(self, one, slots));
+    }
+
+    /// Removes watched keys whose deadline has passed, so that none comes to where it is watched as an absent one.
+    fn expire_watched(
+        &self,
+        cx: &mut Context<'_>,
+        (here, left): (Place, &mut SlotData),
+        (there, right): (Place, &mut SlotData),
+    ) {
+        let attention = [left.attention(), right.attention()].into_iter().flatten();
+        let keys: Vec<Box<[u8]>> = attention.flat_map(Attention::watched).map(Box::from).collect();
+        for key in keys {
+            let key = Hashed { bytes: &key, hash: self.hash.of(&key), hasher: &self.hash };
+            left.live(cx, key, here);
+            right.live(cx, key, there);
+        }
     }
 }
 
@@ -74,5 +91,19 @@ mod tests {
             bench.check("SWAPDB 7 0", "+OK");
             assert_eq!(watching.is_touched(), touched, "{key}");
         }
+    }
+
+    #[test]
+    fn a_key_that_has_expired_is_no_change_where_it_comes_to() {
+        let mut bench = Bench::new();
+        bench.check("SET stale 1 PX 10", "+OK");
+        bench.now += 10;
+        bench.db = 1;
+        let (engine, mut cx) = bench.parts();
+        let mut watching = engine.watching(1);
+        let slot = Slot::of_key(b"stale");
+        engine.watch(&mut cx, &mut watching, 1, slot, b"stale").expect("gates are open");
+        bench.check_all(&[("SWAPDB 0 1", "+OK"), ("EXISTS stale", ":0")]);
+        assert!(!watching.is_touched());
     }
 }

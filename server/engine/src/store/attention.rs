@@ -112,6 +112,11 @@ impl Attention {
         self.queues.contains_key(key)
     }
 
+    /// The keys that anybody watches.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = &[u8]> {
+        self.watchers.keys().map(|key| &**key)
+    }
+
     /// The keys that anybody waits for.
     pub(crate) fn awaited(&self) -> impl Iterator<Item = &[u8]> {
         self.queues.keys().map(|key| &**key)

@@ -187,6 +187,7 @@ fn flags(client: &Client) -> String {
     let states = [
         (client.is_monitor(), 'O'),
         (client.is_subscribed(), 'P'),
+        (client.blocked().is_some(), 'b'),
         (client.transaction().queued.is_some(), 'x'),
         (client.no_evict(), 'e'),
         (client.no_touch(), 'T'),

@@ -177,7 +177,12 @@ impl Batch<'_> {
     }
 
     /// Whether the keys of a command are served here, in cluster mode.
-    fn check_route(&mut self, spec: &CommandSpec, args: Args<'_>, slot: Slot) -> Result<(), Redirect> {
+    pub(super) fn check_route(
+        &mut self,
+        spec: &CommandSpec,
+        args: Args<'_>,
+        slot: Slot,
+    ) -> Result<(), Redirect> {
         let Some(view) = &self.view else { return Ok(()) };
         let access = route::access(spec, self.session);
         self.session.asking = false;
@@ -265,7 +270,7 @@ impl Batch<'_> {
     }
 
     /// Takes the newest topology: the one that the batch began with has been overtaken.
-    fn look_again(&mut self) {
+    pub(super) fn look_again(&mut self) {
         self.view = self.thread.node.cluster.as_ref().map(MetadataHandle::view);
     }
 
@@ -442,7 +447,7 @@ impl Batch<'_> {
             reply.integer(0);
             flow = Flow::Done;
         }
-        if let Flow::Defer(_) = flow {
+        if let Flow::Defer(_) | Flow::Block = flow {
             // It would have to wait, and nothing waits while the others do.
             reply.rewind(begin);
             reply.error(NOT_ALLOWED);

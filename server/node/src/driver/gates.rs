@@ -30,6 +30,8 @@ struct State {
     held: bool,
     /// It has been open since it was last swept, so there may be keys.
     used: bool,
+    /// It was shut, and clients may still wait for elements in it.
+    deserted: bool,
 }
 
 /// Which gates are open.
@@ -57,6 +59,7 @@ impl Gates {
                 let _turn = self.seat.turn();
                 self.engine.set_gate(slot, Gate::Shut);
                 state.open = false;
+                state.deserted = true;
                 let moved = topology.owner(slot).is_some_and(|shard| shard.primary.node != standing.me());
                 if moved && state.used {
                     sweep(&self.engine, &self.reclaimer, slot);
@@ -66,7 +69,8 @@ impl Gates {
         }
     }
 
-    /// Opens the gates of slots that are this node's in that topology: after it was published.
+    /// Opens the gates of slots that are this node's in that topology, and sends away the clients that wait in slots
+    /// which are not: after it was published.
     pub(crate) fn open_gained(&mut self, topology: &Topology, standing: &Standing) {
         for slot in Slot::all() {
             let state = &mut self.states[slot.index()];
@@ -74,6 +78,9 @@ impl Gates {
                 *state = State { open: true, used: true, ..*state };
                 let _turn = self.seat.turn();
                 self.engine.set_gate(slot, Gate::Open);
+            }
+            if std::mem::take(&mut state.deserted) && !state.open {
+                self.engine.dismiss(slot);
             }
         }
     }

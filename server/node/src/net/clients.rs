@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize,
 use std::task::Waker;
 
 use dashmap::DashMap;
+use nuthatch_engine::{Outcome, Waiter};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::Protocol;
 use parking_lot::Mutex;
@@ -55,6 +56,7 @@ pub(crate) struct Client {
     pending_input: AtomicUsize,
     signals: AtomicU8,
     transaction: Mutex<TransactionState>,
+    blocked: Mutex<Option<Arc<Waiter>>>,
     waker: Mutex<Option<Waker>>,
     labels: Mutex<Option<Box<Labels>>>,
     pushes: Pushes,
@@ -104,6 +106,16 @@ impl Client {
     /// Notes how far its transaction is.
     pub(crate) fn set_transaction(&self, state: TransactionState) {
         *self.transaction.lock() = state;
+    }
+
+    /// What it waits for, if it is blocked.
+    pub(crate) fn blocked(&self) -> Option<Arc<Waiter>> {
+        self.blocked.lock().clone()
+    }
+
+    /// Notes what it waits for.
+    pub(crate) fn set_blocked(&self, waiter: Option<Arc<Waiter>>) {
+        *self.blocked.lock() = waiter;
     }
 
     /// Tells the others how far the connection is.
@@ -296,9 +308,9 @@ impl Client {
     }
 
     /// Ends its waiting, by an error or as if its time were over (`CLIENT UNBLOCK`); whether it waited for keys.
-    pub(crate) fn unblock(&self, _with_error: bool) -> bool {
-        // No command waits for keys yet.
-        false
+    pub(crate) fn unblock(&self, with_error: bool) -> bool {
+        let outcome = if with_error { Outcome::Unblocked } else { Outcome::TimedOut };
+        self.blocked().is_some_and(|waiter| waiter.end(outcome))
     }
 
     /// Whether it may run commands.
@@ -338,7 +350,8 @@ impl Client {
         self.pushes.discard();
     }
 
-    fn wake(&self) {
+    /// Has its task look around.
+    pub(crate) fn wake(&self) {
         if let Some(waker) = &*self.waker.lock() {
             waker.wake_by_ref();
         }
@@ -402,6 +415,7 @@ impl Clients {
             pending_input: AtomicUsize::new(0),
             signals: AtomicU8::new(0),
             transaction: Mutex::default(),
+            blocked: Mutex::new(None),
             waker: Mutex::new(None),
             labels: Mutex::new(None),
             pushes: Pushes::default(),
@@ -415,6 +429,11 @@ impl Clients {
     /// Forgets a connection that has ended.
     pub(crate) fn remove(&self, id: u64) {
         self.by_id.remove(&id);
+    }
+
+    /// How many of them are blocked.
+    pub(crate) fn blocked(&self) -> usize {
+        self.by_id.iter().filter(|client| client.blocked.lock().is_some()).count()
     }
 
     /// How many there are.
@@ -437,7 +456,9 @@ impl Clients {
     /// Ends those that have been silent for longer than that (`timeout`).
     pub(crate) fn kill_idle(&self, now: Timestamp, seconds: u64) {
         for client in &self.by_id {
-            if now.0.saturating_sub(client.last_active().0) > seconds.saturating_mul(1000) {
+            let silent = now.0.saturating_sub(client.last_active().0) > seconds.saturating_mul(1000);
+            // Who is blocked waits for us.
+            if silent && client.blocked.lock().is_none() {
                 client.kill();
             }
         }

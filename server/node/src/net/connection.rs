@@ -11,6 +11,8 @@
 //!
 //! Neighbours: `dispatch` runs the requests, `output` sends the replies, `clients` ends connections from outside.
 
+mod blocked;
+
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net;
@@ -22,6 +24,7 @@ use std::task::Poll;
 use nuthatch_engine::{Context, Rng, Stats};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::Decoder;
+use nuthatch_proto::resp::args::OwnedArgs;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
@@ -177,7 +180,7 @@ pub(crate) async fn run(stream: net::TcpStream, thread: &Thread) {
     let client = connection.session.client.clone();
     let end = connection.serve().await;
     client.close();
-    connection.session.end_transaction(&thread.node.engine);
+    connection.session.end(&thread.node.engine);
     thread.node.pubsub.forget(&client);
     thread.node.monitors.remove(&client);
     thread.node.clients.remove(client.id);
@@ -224,16 +227,22 @@ impl<'a> Connection<'a> {
             if !self.output.is_empty() {
                 drain(&self.session.client, &mut self.output, &self.stream).await?;
             }
-            match turn {
-                Turn::Done { drained: true } => {}
+            self.after(turn).await?;
+        }
+    }
+
+    /// Sees to what the turn has left, until that is nothing.
+    async fn after(&mut self, mut turn: Turn) -> Result<(), End> {
+        loop {
+            turn = match turn {
+                Turn::Done { drained: true } => return Ok(()),
                 // More is waiting, here or in the socket: first the others.
-                Turn::Done { drained: false } | Turn::Flush => yield_now().await,
-                Turn::Wait(deferred) => {
-                    let mut waiting = Some(deferred);
-                    while let Some(deferred) = waiting {
-                        waiting = Box::pin(self.wait(deferred)).await?;
-                    }
+                Turn::Done { drained: false } | Turn::Flush => {
+                    yield_now().await;
+                    return Ok(());
                 }
+                Turn::Wait(deferred) => Box::pin(self.wait(deferred)).await?,
+                Turn::Block(args) => Box::pin(self.blocked(args)).await?,
                 Turn::Close => return Err(End::Closed),
             }
         }
@@ -344,9 +353,18 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
+    /// Sends replies that are no turn's, and what was pushed meanwhile, and waits until the client has taken them.
+    async fn send_apart(&mut self, replies: &mut Vec<u8>) -> Result<(), End> {
+        let Self { thread, stream, session, output, .. } = self;
+        session.client.take_pushes(replies);
+        thread.counters.net_output.add(replies.len() as u64);
+        output.send(stream, replies)?;
+        drain(&session.client, output, stream).await
+    }
+
     /// Waits for a command that cannot be answered at once, and keeps its reply.
     #[cold]
-    async fn wait(&mut self, deferred: Deferred) -> Result<Option<Deferred>, End> {
+    async fn wait(&mut self, deferred: Deferred) -> Result<Turn, End> {
         let Self { thread, stream, session, output, .. } = self;
         let client = Arc::clone(&session.client);
         let mut replies = Vec::new();
@@ -373,33 +391,29 @@ impl<'a> Connection<'a> {
             }
         };
         if deferred.command == Deferral::Paused {
-            return self.run_again(&deferred).await;
+            return self.run_again(&deferred.args).await;
         }
         session.silence(&mut replies, 0);
         thread.counters.net_output.add(replies.len() as u64);
         output.send(stream, &mut replies)?;
         drain(&client, output, stream).await?;
         match flow {
-            Flow::Done | Flow::Defer(_) => Ok(None),
+            Flow::Done | Flow::Block | Flow::Defer(_) => Ok(Turn::Done { drained: true }),
             Flow::Close => Err(End::Closed),
         }
     }
 
-    /// Runs a command that a pause held back; it may have to wait once more.
-    async fn run_again(&mut self, held: &Deferred) -> Result<Option<Deferred>, End> {
+    /// Runs a command that was held back, or that has to be routed again; it may have to wait once more.
+    async fn run_again(&mut self, args: &OwnedArgs) -> Result<Turn, End> {
         let turn = {
             let Self { thread, session, decoder, .. } = self;
             let mut scratch = thread.scratch.borrow_mut();
             let Scratch { replies, engine, .. } = &mut *scratch;
-            Batch::new(thread, session, decoder, engine).run_again(&held.args, replies)
+            Batch::new(thread, session, decoder, engine).run_again(args, replies)
         };
         self.send()?;
         drain(&self.session.client, &mut self.output, &self.stream).await?;
-        match turn {
-            Turn::Wait(deferred) => Ok(Some(deferred)),
-            Turn::Close => Err(End::Closed),
-            Turn::Done { .. } | Turn::Flush => Ok(None),
-        }
+        Ok(turn)
     }
 }
 

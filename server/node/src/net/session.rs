@@ -8,6 +8,7 @@ use std::sync::Arc;
 use nuthatch_engine::{Engine, Watching};
 use nuthatch_proto::resp::{Protocol, ReplyWriter};
 
+use super::blocked::Blocked;
 use super::clients::{Client, NO_COMMAND, TransactionState};
 use crate::dispatch::transaction::Queue;
 
@@ -51,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) no_touch: bool,
     /// The keys that are watched.
     pub(crate) watching: Option<Box<Watching>>,
+    /// The wait that the last command has begun.
+    pub(crate) blocked: Option<Box<Blocked>>,
 }
 
 impl Session {
@@ -70,6 +73,7 @@ impl Session {
             replies: Replies::On,
             no_touch: false,
             watching: None,
+            blocked: None,
         }
     }
 
@@ -123,6 +127,15 @@ impl Session {
         self.queue = None;
         self.unwatch(engine);
         self.show_transaction();
+    }
+
+    /// The connection is at its end: nobody is to give it anything any more, or to tell it of changes.
+    pub(crate) fn end(&mut self, engine: &Engine) {
+        self.end_transaction(engine);
+        if let Some(blocked) = self.blocked.take() {
+            self.client.set_blocked(None);
+            engine.leave(blocked.wait);
+        }
     }
 
     /// Watches no key any longer.

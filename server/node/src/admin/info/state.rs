@@ -63,7 +63,7 @@ pub(super) fn clients(page: &mut Page, call: &Call<'_>) {
         ("maxclients", &call.node.config.settings().maxclients),
         ("client_recent_max_input_buffer", &input),
         ("client_recent_max_output_buffer", &output),
-        ("blocked_clients", &0),
+        ("blocked_clients", &call.node.clients.blocked()),
         ("tracking_clients", &0),
         ("clients_in_timeout_table", &0),
     ]);
