@@ -218,7 +218,7 @@ impl<'a> Batch<'a> {
         match flow {
             Flow::Block => Turn::Block(args.iter().collect()),
             Flow::Defer(command) => Turn::Wait(Deferred { command, args: args.iter().collect() }),
-            flow => {
+            flow @ (Flow::Done | Flow::Close) => {
                 self.session.silence(replies, begin);
                 if flow == Flow::Close { Turn::Close } else { Turn::Flush }
             }

@@ -8,6 +8,7 @@
 
 mod activity;
 mod commands;
+mod memory;
 mod state;
 pub(super) mod system;
 
@@ -66,7 +67,7 @@ pub(super) fn info(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
         match section {
             Section::Server => state::server(&mut page, &call),
             Section::Clients => state::clients(&mut page, &call),
-            Section::Memory => state::memory(&mut page, &call),
+            Section::Memory => memory::memory(&mut page, &call),
             Section::Persistence => state::persistence(&mut page, &call),
             Section::Stats => activity::stats(&mut page, &call),
             Section::Replication => state::replication(&mut page, &call),
@@ -74,7 +75,7 @@ pub(super) fn info(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
             Section::Modules => page.section("Modules"),
             Section::CommandStats => commands::command_stats(&mut page, &call),
             Section::ErrorStats => commands::error_stats(&mut page, &call),
-            Section::LatencyStats => page.section("Latencystats"),
+            Section::LatencyStats => commands::latency_stats(&mut page, &call),
             Section::Cluster => state::cluster(&mut page, &call),
             Section::Keyspace => state::keyspace(&mut page, &call),
         }

@@ -4,7 +4,7 @@
 //! connection, which tries again. A pause of writes lets everything else through. While there is a pause, no key is
 //! removed because its time has come.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(crate) struct Pause {
     until: AtomicU64,
     /// Whether all commands wait, not only those that write.
     all: AtomicBool,
+    /// How many commands wait.
+    waiting: AtomicUsize,
 }
 
 impl Pause {
@@ -35,6 +37,11 @@ impl Pause {
     #[inline]
     pub(crate) fn is_on(&self, now: Timestamp) -> bool {
         self.until.load(Ordering::Relaxed) > now.0
+    }
+
+    /// How many commands wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Whether the command has to wait; `writes`: it changes data, or commands in it do.
@@ -61,8 +68,25 @@ fn writes(spec: &CommandSpec) -> bool {
 pub(super) async fn wait(node: &Node, session: &Session, args: Args<'_>) {
     let spec = args.get(0).and_then(lookup);
     let writes = spec.is_some_and(|spec| concerned(spec, session));
+    let _counted = Waiting::new(&node.pause);
     while node.pause.holds(clock::now(), writes) {
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// A command that waits, counted until it does no more or its client is gone.
+struct Waiting<'a>(&'a Pause);
+
+impl<'a> Waiting<'a> {
+    fn new(pause: &'a Pause) -> Self {
+        pause.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(pause)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -44,16 +44,14 @@ pub enum ConfigError {
         place: Place,
     },
     /// The option does not take that value.
-    #[error("{place}: option '{name}' does not take '{value}': {reason}; it takes {expected}")]
+    #[error("{place}: option '{name}' does not take '{value}': {reason}")]
     Invalid {
         /// The option.
         name: String,
         /// The value.
         value: String,
-        /// What is wrong with it.
+        /// What is wrong with it, and what it should be.
         reason: String,
-        /// What it should be.
-        expected: String,
         /// Where it stands.
         place: Place,
     },

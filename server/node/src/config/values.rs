@@ -57,8 +57,7 @@ impl Values {
         self.set(id, &value).map_err(|reason| ConfigError::Invalid {
             name: name.clone(),
             value,
-            reason,
-            expected: expected(kind).replace('`', "'"),
+            reason: format!("{reason}; it takes {}", expected(kind).replace('`', "'")),
             place: place.clone(),
         })
     }

@@ -60,12 +60,7 @@ fn wrong_number(name: &str) -> Vec<u8> {
 
 fn unknown_subcommand(container: &CommandSpec, name: &[u8]) -> Vec<u8> {
     let help = container.name.to_ascii_uppercase();
-    [
-        format!("ERR unknown subcommand '").as_bytes(),
-        echo(name, ECHO_MAX),
-        format!("'. Try {help} HELP.").as_bytes(),
-    ]
-    .concat()
+    [b"ERR unknown subcommand '", echo(name, ECHO_MAX), format!("'. Try {help} HELP.").as_bytes()].concat()
 }
 
 fn unknown_command(args: Args<'_>) -> Vec<u8> {

@@ -271,6 +271,7 @@ impl<'a> Connection<'a> {
             if len == 0 {
                 return Poll::Ready(Err(End::Closed));
             }
+            thread.counters.reads.add(1);
             thread.counters.net_input.add(len as u64);
             let mut batch = Batch::new(thread, session, decoder, engine);
             let mut start = 0;
@@ -299,7 +300,7 @@ impl<'a> Connection<'a> {
             }
             match read.as_mut().poll(cx) {
                 Poll::Pending if session.client.is_pushed() => Poll::Ready(Ok(None)),
-                read => read.map_ok(Some).map_err(End::from),
+                read @ (Poll::Ready(_) | Poll::Pending) => read.map_ok(Some).map_err(End::from),
             }
         })
         .await?;
@@ -307,6 +308,7 @@ impl<'a> Connection<'a> {
         if len == 0 {
             return Err(End::Closed);
         }
+        thread.counters.reads.add(1);
         thread.counters.net_input.add(len as u64);
         if (input.len() + session.queued_bytes()) as u64 > thread.node.config.settings().query_buffer_limit {
             return Err(End::QueryTooLong);
@@ -341,6 +343,7 @@ impl<'a> Connection<'a> {
         if replies.is_empty() {
             return Ok(());
         }
+        self.thread.counters.writes.add(1);
         self.thread.counters.net_output.add(replies.len() as u64);
         if replies.len() > LIMIT_CHECKED && self.session.client.may_not_hold(replies.len()) {
             replies.clear();
@@ -377,7 +380,7 @@ impl<'a> Connection<'a> {
                     }
                     match wait.as_mut().poll(cx) {
                         Poll::Pending if client.is_pushed() => Poll::Ready(Ok(None)),
-                        wait => wait.map(Some).map(Ok),
+                        wait @ (Poll::Ready(_) | Poll::Pending) => wait.map(Some).map(Ok),
                     }
                 });
                 if let Some(flow) = waited.await? {

@@ -61,6 +61,10 @@ pub(crate) struct CommandCounters {
 pub(crate) struct ThreadCounters {
     /// Commands that ran.
     pub(crate) commands: Counter,
+    /// How often something was read from a client.
+    pub(crate) reads: Counter,
+    /// How often something was written to one.
+    pub(crate) writes: Counter,
     /// Bytes read from clients.
     pub(crate) net_input: Counter,
     /// Bytes written to clients.
@@ -79,6 +83,8 @@ impl Default for ThreadCounters {
     fn default() -> Self {
         Self {
             commands: Counter::default(),
+            reads: Counter::default(),
+            writes: Counter::default(),
             net_input: Counter::default(),
             net_output: Counter::default(),
             error_replies: Counter::default(),
@@ -128,6 +134,8 @@ impl ThreadCounters {
     /// Adds the thread's counters to sums.
     pub(crate) fn add_to(&self, sums: &mut Sums) {
         sums.commands += self.commands.get();
+        sums.reads += self.reads.get();
+        sums.writes += self.writes.get();
         sums.net_input += self.net_input.get();
         sums.net_output += self.net_output.get();
         sums.error_replies += self.error_replies.get();
@@ -164,6 +172,8 @@ pub(crate) struct CommandSums {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sums {
     pub(crate) commands: u64,
+    pub(crate) reads: u64,
+    pub(crate) writes: u64,
     pub(crate) net_input: u64,
     pub(crate) net_output: u64,
     pub(crate) error_replies: u64,
@@ -178,6 +188,8 @@ impl Default for Sums {
     fn default() -> Self {
         Self {
             commands: 0,
+            reads: 0,
+            writes: 0,
             net_input: 0,
             net_output: 0,
             error_replies: 0,
@@ -200,6 +212,8 @@ impl Sums {
     pub(crate) fn since(mut self, earlier: &Self) -> Self {
         let less = |now: &mut u64, then: u64| *now = now.saturating_sub(then);
         less(&mut self.commands, earlier.commands);
+        less(&mut self.reads, earlier.reads);
+        less(&mut self.writes, earlier.writes);
         less(&mut self.net_input, earlier.net_input);
         less(&mut self.net_output, earlier.net_output);
         less(&mut self.error_replies, earlier.error_replies);

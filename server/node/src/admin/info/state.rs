@@ -30,6 +30,8 @@ pub(super) fn server(page: &mut Page, call: &Call<'_>) {
         ("redis_mode", &if call.node.in_cluster() { "cluster" } else { "standalone" }),
         ("os", &system::os()),
         ("arch_bits", &usize::BITS),
+        ("atomicvar_api", &"rust"),
+        ("gcc_version", &"0.0.0"),
         ("monotonic_clock", &"POSIX clock_gettime"),
         ("multiplexing_api", &"epoll"),
         ("process_id", &std::process::id()),
@@ -63,51 +65,9 @@ pub(super) fn clients(page: &mut Page, call: &Call<'_>) {
         ("maxclients", &call.node.config.settings().maxclients),
         ("client_recent_max_input_buffer", &input),
         ("client_recent_max_output_buffer", &output),
-        ("blocked_clients", &call.node.clients.blocked()),
+        ("blocked_clients", &(call.node.clients.blocked() + call.node.pause.waiting())),
         ("tracking_clients", &0),
         ("clients_in_timeout_table", &0),
-    ]);
-}
-
-pub(super) fn memory(page: &mut Page, call: &Call<'_>) {
-    let settings = call.node.config.settings();
-    let (resident, peak) = system::resident();
-    let lazyfree = call.node.engine.lazyfree();
-    page.section("Memory");
-    // The allocator is not asked what it gave out: what the process occupies is what an operator pays for.
-    page.bytes("used_memory", resident);
-    page.bytes("used_memory_rss", resident);
-    page.bytes("used_memory_peak", peak);
-    page.field("used_memory_peak_perc", format_args!("{:.2}%", resident as f64 * 100.0 / peak.max(1) as f64));
-    page.fields(&[
-        ("used_memory_overhead", &0),
-        ("used_memory_startup", &0),
-        ("used_memory_dataset", &resident),
-        ("used_memory_dataset_perc", &"100.00%"),
-    ]);
-    page.bytes("total_system_memory", system::total_memory());
-    page.bytes("used_memory_lua", 0);
-    page.bytes("used_memory_scripts", 0);
-    page.fields(&[
-        ("number_of_cached_scripts", &0),
-        ("number_of_functions", &0),
-        ("number_of_libraries", &0),
-    ]);
-    page.bytes("maxmemory", settings.maxmemory);
-    page.fields(&[
-        ("maxmemory_policy", &settings.maxmemory_policy),
-        ("mem_fragmentation_ratio", &"1.00"),
-        ("mem_fragmentation_bytes", &0),
-        ("mem_not_counted_for_evict", &0),
-        ("mem_replication_backlog", &0),
-        ("mem_clients_slaves", &0),
-        ("mem_clients_normal", &call.node.clients.all().iter().map(|c| c.pending().1).sum::<usize>()),
-        ("mem_cluster_links", &0),
-        ("mem_aof_buffer", &0),
-        ("mem_allocator", &"mimalloc"),
-        ("active_defrag_running", &0),
-        ("lazyfree_pending_objects", &lazyfree.pending),
-        ("lazyfreed_objects", &lazyfree.freed),
     ]);
 }
 
@@ -118,20 +78,32 @@ pub(super) fn persistence(page: &mut Page, call: &Call<'_>) {
         ("async_loading", &0),
         ("current_cow_peak", &0),
         ("current_cow_size", &0),
+        ("current_cow_size_age", &0),
         ("current_fork_perc", &"0.00"),
+        ("current_save_keys_processed", &0),
+        ("current_save_keys_total", &0),
         ("rdb_changes_since_last_save", &call.node.telemetry.sums().effects),
         ("rdb_bgsave_in_progress", &0),
         ("rdb_last_save_time", &(call.node.started.0 / 1000)),
         ("rdb_last_bgsave_status", &"ok"),
         ("rdb_last_bgsave_time_sec", &-1),
         ("rdb_current_bgsave_time_sec", &-1),
+        ("rdb_saves", &0),
+        ("rdb_last_cow_size", &0),
+        ("rdb_last_load_keys_expired", &0),
+        ("rdb_last_load_keys_loaded", &0),
         ("aof_enabled", &0),
         ("aof_rewrite_in_progress", &0),
         ("aof_rewrite_scheduled", &0),
         ("aof_last_rewrite_time_sec", &-1),
         ("aof_current_rewrite_time_sec", &-1),
         ("aof_last_bgrewrite_status", &"ok"),
+        ("aof_rewrites", &0),
+        ("aof_rewrites_consecutive_failures", &0),
         ("aof_last_write_status", &"ok"),
+        ("aof_last_cow_size", &0),
+        ("module_fork_in_progress", &0),
+        ("module_fork_last_cow_size", &0),
     ]);
 }
 
