@@ -6,7 +6,7 @@ usage: differential.py REDIS_PORT OUR_PORT [COMMANDS] [SEED] [FAMILY]
 Both servers are flushed first. Commands come in RESP2 and in RESP3, right ones and wrong ones, on few keys, so that
 types collide and values grow. Replies of unordered kinds (SMEMBERS, HGETALL, KEYS, SCAN) are compared sorted; what is
 random is compared by its length, and what differs between Redis 7.0 and 7.2 by design is left out: scores, which 7.2 prints
-shorter, are compared as numbers. A FAMILY (hashes, sorted_sets) sends only that family's commands. Prints each difference with the last commands on its keys; exits with 1 if there was
+shorter and whose zero keeps its sign more often, are compared as numbers. A FAMILY (hashes, sorted_sets) sends only that family's commands. Prints each difference with the last commands on its keys; exits with 1 if there was
 one.
 """
 import random
@@ -22,7 +22,7 @@ rng = random.Random(seed)
 UNORDERED = {"SMEMBERS", "HGETALL", "KEYS", "SCAN", "HKEYS", "HVALS"}
 SCANS_OF_PAIRS = {"HSCAN", "ZSCAN"}
 RANDOM = {"HRANDFIELD", "ZRANDMEMBER"}
-SCORE = re.compile(rb"-?\d+\.\d+(e[+-]?\d+)?|-?\d+e[+-]?\d+|-?\d{16,}")
+SCORE = re.compile(rb"-?\d+\.\d+(e[+-]?\d+)?|-?\d+e[+-]?\d+|-?\d{16,}|-?0")
 
 
 class Connection:

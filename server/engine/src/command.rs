@@ -31,6 +31,7 @@ mod string_set;
 use deadline::Form;
 use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
 use nuthatch_proto::resp::{Args, ReplyWriter};
+use sorted_set::{By, Use};
 
 #[cfg(test)]
 pub(crate) use args::parse_integer;
@@ -42,7 +43,7 @@ use crate::context::Context;
 use crate::effect::End;
 use crate::engine::Engine;
 use crate::store::locked::LockedSlots;
-use crate::value::{Hash, List, Set, SortedSet};
+use crate::value::{Extreme, Hash, List, Set, SortedSet};
 
 /// What a handler answers: its reply is written, or this error is the reply.
 pub(crate) type Handled = Result<(), CommandError>;
@@ -175,38 +176,44 @@ pub(crate) fn run(
         C::SScan => set::sscan(cx, slots, args, reply),
         C::SUnion => set::algebra::combine(Operation::Union, cx, slots, args, reply),
         C::SUnionStore => set::algebra::store(Operation::Union, cx, slots, args, reply),
-        C::ZAdd => sorted_set::zadd(cx, slots, args, reply),
+        C::ZAdd => sorted_set::add(sorted_set::AddOptions::NONE, cx, slots, args, reply),
         C::ZCard => elements::count::<SortedSet>(cx, slots, args, reply),
-        C::ZCount => sorted_set::zcount(cx, slots, args, reply),
-        C::ZDiff => sorted_set::zdiff(cx, slots, args, reply),
-        C::ZDiffStore => sorted_set::zdiffstore(cx, slots, args, reply),
-        C::ZIncrBy => sorted_set::zincrby(cx, slots, args, reply),
-        C::ZInter => sorted_set::zinter(cx, slots, args, reply),
-        C::ZInterCard => sorted_set::zintercard(cx, slots, args, reply),
-        C::ZInterStore => sorted_set::zinterstore(cx, slots, args, reply),
-        C::ZLexCount => sorted_set::zlexcount(cx, slots, args, reply),
+        C::ZCount => sorted_set::count(By::Score, cx, slots, args, reply),
+        C::ZDiff => sorted_set::combine(Operation::Difference, Use::Reply, cx, slots, args, reply),
+        C::ZDiffStore => sorted_set::combine(Operation::Difference, Use::Store, cx, slots, args, reply),
+        C::ZIncrBy => sorted_set::add(sorted_set::AddOptions::INCREMENT, cx, slots, args, reply),
+        C::ZInter => sorted_set::combine(Operation::Intersection, Use::Reply, cx, slots, args, reply),
+        C::ZInterCard => sorted_set::combine(Operation::Intersection, Use::Count, cx, slots, args, reply),
+        C::ZInterStore => sorted_set::combine(Operation::Intersection, Use::Store, cx, slots, args, reply),
+        C::ZLexCount => sorted_set::count(By::Lex, cx, slots, args, reply),
         C::ZMPop => sorted_set::zmpop(cx, slots, args, reply),
         C::ZMScore => sorted_set::zmscore(cx, slots, args, reply),
-        C::ZPopMax => sorted_set::zpopmax(cx, slots, args, reply),
-        C::ZPopMin => sorted_set::zpopmin(cx, slots, args, reply),
+        C::ZPopMax => sorted_set::pop(Extreme::Highest, cx, slots, args, reply),
+        C::ZPopMin => sorted_set::pop(Extreme::Lowest, cx, slots, args, reply),
         C::ZRandMember => sorted_set::zrandmember(cx, slots, args, reply),
-        C::ZRange => sorted_set::zrange(cx, slots, args, reply),
-        C::ZRangeByLex => sorted_set::zrangebylex(cx, slots, args, reply),
-        C::ZRangeByScore => sorted_set::zrangebyscore(cx, slots, args, reply),
+        C::ZRange => sorted_set::range(sorted_set::Form::OPEN, cx, slots, args, reply),
+        C::ZRangeByLex => sorted_set::range(sorted_set::Form::named(By::Lex, false), cx, slots, args, reply),
+        C::ZRangeByScore => {
+            sorted_set::range(sorted_set::Form::named(By::Score, false), cx, slots, args, reply)
+        }
         C::ZRangeStore => sorted_set::zrangestore(cx, slots, args, reply),
-        C::ZRank => sorted_set::zrank(cx, slots, args, reply),
+        C::ZRank => sorted_set::rank(Extreme::Lowest, cx, slots, args, reply),
         C::ZRem => elements::remove::<SortedSet>(cx, slots, args, reply),
-        C::ZRemRangeByLex => sorted_set::zremrangebylex(cx, slots, args, reply),
-        C::ZRemRangeByRank => sorted_set::zremrangebyrank(cx, slots, args, reply),
-        C::ZRemRangeByScore => sorted_set::zremrangebyscore(cx, slots, args, reply),
-        C::ZRevRange => sorted_set::zrevrange(cx, slots, args, reply),
-        C::ZRevRangeByLex => sorted_set::zrevrangebylex(cx, slots, args, reply),
-        C::ZRevRangeByScore => sorted_set::zrevrangebyscore(cx, slots, args, reply),
-        C::ZRevRank => sorted_set::zrevrank(cx, slots, args, reply),
+        C::ZRemRangeByLex => sorted_set::remove(By::Lex, cx, slots, args, reply),
+        C::ZRemRangeByRank => sorted_set::remove(By::Index, cx, slots, args, reply),
+        C::ZRemRangeByScore => sorted_set::remove(By::Score, cx, slots, args, reply),
+        C::ZRevRange => sorted_set::range(sorted_set::Form::named(By::Index, true), cx, slots, args, reply),
+        C::ZRevRangeByLex => {
+            sorted_set::range(sorted_set::Form::named(By::Lex, true), cx, slots, args, reply)
+        }
+        C::ZRevRangeByScore => {
+            sorted_set::range(sorted_set::Form::named(By::Score, true), cx, slots, args, reply)
+        }
+        C::ZRevRank => sorted_set::rank(Extreme::Highest, cx, slots, args, reply),
         C::ZScan => sorted_set::zscan(cx, slots, args, reply),
         C::ZScore => sorted_set::zscore(cx, slots, args, reply),
-        C::ZUnion => sorted_set::zunion(cx, slots, args, reply),
-        C::ZUnionStore => sorted_set::zunionstore(cx, slots, args, reply),
+        C::ZUnion => sorted_set::combine(Operation::Union, Use::Reply, cx, slots, args, reply),
+        C::ZUnionStore => sorted_set::combine(Operation::Union, Use::Store, cx, slots, args, reply),
     }
 }
 

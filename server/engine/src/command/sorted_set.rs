@@ -21,15 +21,13 @@ use crate::context::Context;
 use crate::effect::Effect;
 use crate::notice::Classes;
 use crate::store::locked::LockedSlots;
-use crate::value::{Item, SortedSet};
+use crate::value::{Extreme, Item, SortedSet};
 
-pub(super) use add::{zadd, zincrby};
-pub(super) use combine::{zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore};
-pub(super) use pop::{Pop, Shape, parse_multi_pop, zmpop, zpopmax, zpopmin};
-pub(super) use range::{
-    zcount, zlexcount, zrange, zrangebylex, zrangebyscore, zrangestore, zremrangebylex, zremrangebyrank,
-    zremrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore,
-};
+pub(super) use add::{AddOptions, add};
+pub(super) use combine::{Use, combine};
+pub(super) use pop::{Pop, Shape, parse_multi_pop, pop, zmpop};
+pub(super) use query::{By, Form};
+pub(super) use range::{count, range, remove, zrangestore};
 pub(super) use walk::{zrandmember, zscan};
 
 /// Replies with members, and perhaps their scores.
@@ -83,42 +81,30 @@ pub(super) fn zmscore(
     Ok(())
 }
 
-pub(super) fn zrank(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    rank("zrank", SortedSet::rank, cx, slots, args, reply)
-}
-
-pub(super) fn zrevrank(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    let from_above = |set: &SortedSet, member: &[u8]| set.rank(member).map(|rank| set.len() - 1 - rank);
-    rank("zrevrank", from_above, cx, slots, args, reply)
-}
-
-fn rank(
-    command: &'static str,
-    rank: impl Fn(&SortedSet, &[u8]) -> Option<usize>,
+/// ZRANK, which counts from the lowest score, and ZREVRANK, which counts from the highest.
+pub(super) fn rank(
+    from: Extreme,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
     if args.len() > 4 {
-        return Err(CommandError::WrongArity(command));
+        return Err(CommandError::WrongArity(match from {
+            Extreme::Lowest => "zrank",
+            Extreme::Highest => "zrevrank",
+        }));
     }
     let with_score = args.get(3).is_some();
     if args.get(3).is_some_and(|word| !args::is(word, "withscore")) {
         return Err(CommandError::Syntax);
     }
     let (set, member) = (slots.read::<SortedSet>(cx, args.at(1))?, args.at(2));
-    let found = set.and_then(|set| Some((rank(set, member)?, set.score(member)?)));
+    let found = set.and_then(|set| {
+        let rank = set.rank(member)?;
+        let rank = if from == Extreme::Lowest { rank } else { set.len() - 1 - rank };
+        Some((rank, set.score(member)?))
+    });
     match (found, with_score) {
         (Some((rank, score)), true) => {
             reply.array(2);

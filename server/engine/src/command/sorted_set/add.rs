@@ -13,8 +13,8 @@ use crate::store::locked::{Emitter, LockedSlots};
 use crate::value::SortedSet;
 
 /// The options of `ZADD`.
-#[derive(Debug, Default, Clone, Copy)]
-struct AddOptions {
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct AddOptions {
     /// Only add members.
     nx: bool,
     /// Only change members that are there.
@@ -42,6 +42,12 @@ enum Added {
 }
 
 impl AddOptions {
+    /// What ZADD begins with.
+    pub(in super::super) const NONE: Self =
+        Self { nx: false, xx: false, gt: false, lt: false, ch: false, incr: false };
+    /// What ZINCRBY begins with.
+    pub(in super::super) const INCREMENT: Self = Self { incr: true, ..Self::NONE };
+
     /// Adds the options that the arguments begin with; how many those are.
     fn parse(mut self, arguments: Args<'_>) -> (Self, usize) {
         let options = &mut self;
@@ -148,26 +154,9 @@ fn add_pairs(
     Ok(outcome)
 }
 
-pub(in super::super) fn zadd(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    add(AddOptions::default(), cx, slots, args, reply)
-}
-
-pub(in super::super) fn zincrby(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    add(AddOptions { incr: true, ..AddOptions::default() }, cx, slots, args, reply)
-}
-
+/// Runs ZADD with options that the command's name has already set.
 #[inline]
-fn add(
+pub(in super::super) fn add(
     preset: AddOptions,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,

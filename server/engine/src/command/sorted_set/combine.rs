@@ -10,6 +10,7 @@ mod source;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use smallvec::SmallVec;
 
+use super::super::set::algebra::Operation;
 use super::super::{CommandError, Handled, args};
 use super::write_members;
 use crate::context::Context;
@@ -18,23 +19,28 @@ use crate::store::locked::LockedSlots;
 use crate::value::{IntegerText, Item, Limits, SortedSet};
 use source::{Aggregate, Source, Weighted};
 
-/// How collections are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Union,
-    Intersection,
-    Difference,
-}
-
 /// What becomes of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
+pub(in super::super) enum Use {
     /// It is replied.
     Reply,
-    /// It is stored, and that event told of.
-    Store(&'static str),
+    /// It is stored.
+    Store,
     /// It is only counted.
     Count,
+}
+
+/// The name of the command that does this, which is also that of its event.
+fn name(operation: Operation, purpose: Use) -> &'static str {
+    match (operation, purpose) {
+        (Operation::Union, Use::Store) => "zunionstore",
+        (Operation::Union, Use::Reply | Use::Count) => "zunion",
+        (Operation::Intersection, Use::Reply) => "zinter",
+        (Operation::Intersection, Use::Store) => "zinterstore",
+        (Operation::Intersection, Use::Count) => "zintercard",
+        (Operation::Difference, Use::Store) => "zdiffstore",
+        (Operation::Difference, Use::Reply | Use::Count) => "zdiff",
+    }
 }
 
 /// The options of a combination.
@@ -117,14 +123,16 @@ fn collect(members: &[(Item<'_>, f64)], limits: &Limits) -> SortedSet {
     set
 }
 
-fn combine(
-    (command, operation, purpose): (&'static str, Operation, Use),
+pub(in super::super) fn combine(
+    operation: Operation,
+    purpose: Use,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    let counted = if let Use::Store(_) = purpose { 2 } else { 1 };
+    let command = name(operation, purpose);
+    let counted = if purpose == Use::Store { 2 } else { 1 };
     let (keys, rest) = sources(command, args.skip(counted))?;
     let limits = slots.limits();
     let sources = slots.read_many(cx, keys.iter(), Source::of)?;
@@ -136,7 +144,7 @@ fn combine(
         // Sums of doubles depend on their order, so it must be Redis's: from the fewest members to the most.
         sources.sort_by_key(|weighted| weighted.source.len());
     }
-    let event = match purpose {
+    match purpose {
         Use::Count => {
             reply.count(source::intersection(&sources, options.aggregate).take(options.limit).count());
             return Ok(());
@@ -146,12 +154,12 @@ fn combine(
             write_members(reply, members.len(), members.into_iter(), options.with_scores);
             return Ok(());
         }
-        Use::Store(event) => event,
-    };
+        Use::Store => {}
+    }
     let stored = collect(&result(operation, &sources, options.aggregate, &limits), &limits);
     drop(sources);
     reply.count(stored.len());
-    slots.store(cx, args.at(1), stored, Classes::SORTED_SET, event);
+    slots.store(cx, args.at(1), stored, Classes::SORTED_SET, command);
     Ok(())
 }
 
@@ -167,69 +175,6 @@ fn result<'a>(
         Operation::Intersection => source::intersection(sources, aggregate).collect(),
         Operation::Difference => source::difference(sources).collect(),
     })
-}
-
-pub(in super::super) fn zunion(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    combine(("zunion", Operation::Union, Use::Reply), cx, slots, args, reply)
-}
-
-pub(in super::super) fn zunionstore(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    combine(("zunionstore", Operation::Union, Use::Store("zunionstore")), cx, slots, args, reply)
-}
-
-pub(in super::super) fn zinter(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    combine(("zinter", Operation::Intersection, Use::Reply), cx, slots, args, reply)
-}
-
-pub(in super::super) fn zinterstore(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    combine(("zinterstore", Operation::Intersection, Use::Store("zinterstore")), cx, slots, args, reply)
-}
-
-pub(in super::super) fn zintercard(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    combine(("zintercard", Operation::Intersection, Use::Count), cx, slots, args, reply)
-}
-
-pub(in super::super) fn zdiff(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    combine(("zdiff", Operation::Difference, Use::Reply), cx, slots, args, reply)
-}
-
-pub(in super::super) fn zdiffstore(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    combine(("zdiffstore", Operation::Difference, Use::Store("zdiffstore")), cx, slots, args, reply)
 }
 
 #[cfg(test)]

@@ -101,25 +101,8 @@ impl Pop {
     }
 }
 
-pub(in super::super) fn zpopmin(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    pop_one_key(Extreme::Lowest, cx, slots, args, reply)
-}
-
-pub(in super::super) fn zpopmax(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    pop_one_key(Extreme::Highest, cx, slots, args, reply)
-}
-
-fn pop_one_key(
+/// ZPOPMIN and ZPOPMAX.
+pub(in super::super) fn pop(
     from: Extreme,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,

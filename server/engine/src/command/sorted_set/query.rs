@@ -12,7 +12,7 @@ use crate::value::{LexBound, LexRange, ScoreBound, ScoreRange, SortedSet};
 
 /// What the two borders of a range are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(in super::super) enum By {
     Index,
     Score,
     Lex,
@@ -20,7 +20,7 @@ pub(super) enum By {
 
 /// What a command's name says of its query.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Form {
+pub(in super::super) struct Form {
     /// What the borders are, unless an option says it.
     pub(super) by: Option<By>,
     /// Whether the order is reversed, unless an option says it.
@@ -54,6 +54,14 @@ pub(super) enum Borders<'a> {
 }
 
 impl Form {
+    /// ZRANGE: options say everything.
+    pub(in super::super) const OPEN: Self = Self { by: None, reverse: None, store: false };
+
+    /// The older forms: their names say everything.
+    pub(in super::super) const fn named(by: By, reverse: bool) -> Self {
+        Self { by: Some(by), reverse: Some(reverse), store: false }
+    }
+
     fn options(mut self, arguments: Args<'_>) -> Result<Options, CommandError> {
         let (mut with_scores, mut offset, mut limit) = (false, 0, -1);
         let mut index = 0;

@@ -13,64 +13,8 @@ use crate::notice::Classes;
 use crate::store::locked::LockedSlots;
 use crate::value::{IntegerText, SortedSet};
 
-/// ZRANGE: options say everything.
-const OPEN: Form = Form { by: None, reverse: None, store: false };
-
-pub(in super::super) fn zrange(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    query(OPEN, cx, slots, args, reply)
-}
-
-pub(in super::super) fn zrevrange(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    query(Form { by: Some(By::Index), reverse: Some(true), ..OPEN }, cx, slots, args, reply)
-}
-
-pub(in super::super) fn zrangebyscore(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    query(Form { by: Some(By::Score), reverse: Some(false), ..OPEN }, cx, slots, args, reply)
-}
-
-pub(in super::super) fn zrevrangebyscore(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    query(Form { by: Some(By::Score), reverse: Some(true), ..OPEN }, cx, slots, args, reply)
-}
-
-pub(in super::super) fn zrangebylex(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    query(Form { by: Some(By::Lex), reverse: Some(false), ..OPEN }, cx, slots, args, reply)
-}
-
-pub(in super::super) fn zrevrangebylex(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    query(Form { by: Some(By::Lex), reverse: Some(true), ..OPEN }, cx, slots, args, reply)
-}
-
-fn query(
+/// ZRANGE and its older forms.
+pub(in super::super) fn range(
     form: Form,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
@@ -98,7 +42,7 @@ pub(in super::super) fn zrangestore(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
-    let query = Query::parse(Form { store: true, ..OPEN }, args.skip(3))?;
+    let query = Query::parse(Form { store: true, ..Form::OPEN }, args.skip(3))?;
     let limits = slots.limits();
     let mut stored = SortedSet::new();
     if let Some(set) = slots.read::<SortedSet>(cx, args.at(2))? {
@@ -112,25 +56,8 @@ pub(in super::super) fn zrangestore(
     Ok(())
 }
 
-pub(in super::super) fn zcount(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    count(By::Score, cx, slots, args, reply)
-}
-
-pub(in super::super) fn zlexcount(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    count(By::Lex, cx, slots, args, reply)
-}
-
-fn count(
+/// ZCOUNT and ZLEXCOUNT.
+pub(in super::super) fn count(
     by: By,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
@@ -143,35 +70,8 @@ fn count(
     Ok(())
 }
 
-pub(in super::super) fn zremrangebyrank(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    remove("zremrangebyrank", By::Index, cx, slots, args, reply)
-}
-
-pub(in super::super) fn zremrangebyscore(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    remove("zremrangebyscore", By::Score, cx, slots, args, reply)
-}
-
-pub(in super::super) fn zremrangebylex(
-    cx: &mut Context<'_>,
-    slots: &mut LockedSlots<'_>,
-    args: Args<'_>,
-    reply: &mut ReplyWriter<'_>,
-) -> Handled {
-    remove("zremrangebylex", By::Lex, cx, slots, args, reply)
-}
-
-fn remove(
-    command: &'static str,
+/// ZREMRANGEBYRANK, ZREMRANGEBYSCORE and ZREMRANGEBYLEX.
+pub(in super::super) fn remove(
     by: By,
     cx: &mut Context<'_>,
     slots: &mut LockedSlots<'_>,
@@ -184,7 +84,12 @@ fn remove(
         let removed = ranks.len();
         set.remove_range(ranks, |member| emitter.emit(Effect::SortedSetRemove { key, member }));
         if removed > 0 {
-            emitter.notify(Classes::SORTED_SET, command);
+            let event = match by {
+                By::Index => "zremrangebyrank",
+                By::Score => "zremrangebyscore",
+                By::Lex => "zremrangebylex",
+            };
+            emitter.notify(Classes::SORTED_SET, event);
         }
         removed
     })?;
