@@ -45,7 +45,9 @@ pub use propose::{GiveError, ProposeError};
 pub use shared::View;
 
 use crate::clock;
+use crate::pubsub::Pubsub;
 use crate::raft_log::{NodeIdentity, RaftLog, RaftLogError, Stored};
+use crate::rpc::broadcast;
 use crate::rpc::outbox::Outbox;
 use crate::rpc::peers::{PeerAddress, Peers};
 use crate::rpc::secret::{InvalidSecret, Secret};
@@ -83,6 +85,8 @@ pub struct ControlOptions {
     pub require_full_coverage: bool,
     /// The data, whose gates follow the topology.
     pub engine: Arc<Engine>,
+    /// The subscribers, who hear what is published at other nodes.
+    pub(crate) pubsub: Arc<Pubsub>,
 }
 
 /// Why the control plane cannot start. One line that names what is wrong.
@@ -157,6 +161,7 @@ pub fn start(options: ControlOptions) -> Result<Control, ControlError> {
         runtime: runtime.handle().clone(),
         announce,
         node_timeout: options.node_timeout,
+        pubsub: options.pubsub,
     };
     let shared = Arc::new(Shared::new(view, sender, surroundings, clock::seed()?));
     let driver = Driver {
@@ -234,6 +239,7 @@ fn converse(
     runtime.spawn(register::register(Arc::clone(shared)));
     runtime.spawn(follow::follow(Arc::clone(shared)));
     runtime.spawn(presence::look(Arc::clone(shared)));
+    runtime.spawn(broadcast::carry(Arc::clone(shared)));
     if let Some(target) = pending_join.as_deref().and_then(PeerAddress::parse) {
         shared.resume_join(target);
     }
@@ -319,6 +325,16 @@ impl MetadataHandle {
         task.await.unwrap_or(Err(GiveError::Refused(ProposeError::Unavailable)))
     }
 
+    /// Has a message that was published here carried to the subscribers of the other nodes, as far as that is possible.
+    pub(crate) fn publish(&self, channel: &[u8], message: &[u8]) {
+        self.shared.broadcast.publish(channel, message);
+    }
+
+    /// How many published messages did not reach another node, counted for each node.
+    pub(crate) fn publications_dropped(&self) -> u64 {
+        self.shared.broadcast.dropped()
+    }
+
     /// The views as they come.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<View>> {
@@ -368,6 +384,7 @@ mod tests {
     /// A node without clients in a directory that goes away with it.
     struct Member {
         control: Option<Control>,
+        pubsub: Arc<Pubsub>,
         directory: PathBuf,
         cluster_port: u16,
     }
@@ -381,7 +398,7 @@ mod tests {
             let directory =
                 std::env::temp_dir().join(format!("nuthatch-driver-{name}-{}", std::process::id()));
             std::fs::create_dir_all(&directory).expect("the temporary directory is writable");
-            let mut member = Self { control: None, directory, cluster_port: 0 };
+            let mut member = Self { control: None, pubsub: Arc::default(), directory, cluster_port: 0 };
             member.run(secret, join);
             member
         }
@@ -401,6 +418,7 @@ mod tests {
                 join,
                 node_timeout: Duration::from_secs(15),
                 require_full_coverage: true,
+                pubsub: Arc::clone(&self.pubsub),
                 engine: Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 })),
             };
             self.control = Some(start(options).expect("a free directory and port"));
@@ -481,6 +499,30 @@ mod tests {
             view.is_registered() && view.topology.assigned() == 301
         });
         assert_eq!(back.await.me, ids[leader]);
+    }
+
+    #[tokio::test]
+    async fn what_is_published_at_one_node_is_heard_at_the_others_in_order() {
+        let (one, other) = (Member::start("publish-a"), Member::start("publish-b"));
+        one.meet(&other).await.expect("both are alone");
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        let clients = crate::net::clients::Clients::default();
+        let client = clients.register(address, address, 1, clock::now());
+        other.pubsub.subscribe(&client, crate::pubsub::Kind::Channel, b"news");
+        // The first ones may come before the queue for the other node is there.
+        let mut heard = Vec::new();
+        for number in 0u64.. {
+            one.handle().publish(b"news", number.to_string().as_bytes());
+            tokio::task::yield_now().await;
+            client.take_pushes(&mut heard);
+            if heard.len() > 10_000 {
+                break;
+            }
+        }
+        let heard = String::from_utf8(heard).expect("text");
+        let numbers =
+            heard.split("\r\n").skip(6).step_by(7).map(|word| word.parse::<u64>().expect("a number"));
+        assert!(numbers.is_sorted(), "{heard}");
     }
 
     #[tokio::test]

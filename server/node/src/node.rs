@@ -177,7 +177,7 @@ impl Prepared {
         engine.tune(settings.tuning);
         let pubsub = Arc::new(Pubsub::default());
         let control = if settings.cluster.enabled {
-            Some(driver::start(control_options(&settings, Arc::clone(&engine))?)?)
+            Some(driver::start(control_options(&settings, Arc::clone(&engine), Arc::clone(&pubsub))?)?)
         } else {
             None
         };
@@ -246,7 +246,11 @@ fn listen(
     })
 }
 
-fn control_options(settings: &Settings, engine: Arc<Engine>) -> Result<ControlOptions, StartError> {
+fn control_options(
+    settings: &Settings,
+    engine: Arc<Engine>,
+    pubsub: Arc<Pubsub>,
+) -> Result<ControlOptions, StartError> {
     let cluster = &settings.cluster;
     let announced = |port: u16, else_port: u16| if port == 0 { else_port } else { port };
     Ok(ControlOptions {
@@ -261,6 +265,7 @@ fn control_options(settings: &Settings, engine: Arc<Engine>) -> Result<ControlOp
         node_timeout: Duration::from_millis(cluster.node_timeout),
         require_full_coverage: cluster.require_full_coverage,
         engine,
+        pubsub,
     })
 }
 

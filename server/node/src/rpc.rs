@@ -1,9 +1,10 @@
 //! Node to node: tonic in and out, on the cluster port.
 //!
 //! [`incoming`] accepts, [`service`] turns what arrives into events for the drivers, [`peers`] keeps the connections to the other nodes,
-//! [`outbox`] the bounded queues of Raft messages, [`secret`] what keeps strangers out. Nothing here decides anything
+//! [`outbox`] the bounded queues of Raft messages, [`broadcast`] those of published messages, [`secret`] what keeps strangers out. Nothing here decides anything
 //! about the cluster; and whatever a peer sends is bounded in size, in number and in time.
 
+pub(crate) mod broadcast;
 mod incoming;
 pub(crate) mod outbox;
 pub(crate) mod peers;

@@ -114,6 +114,9 @@ pub(super) fn in_subscribe_mode(call: &Call<'_>) -> bool {
 pub(super) fn publish(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     let (channel, message) = (call.args.at(1), call.args.at(2));
     reply.count(call.node.pubsub.publish(channel, message));
+    if let Some(handle) = &call.node.cluster {
+        handle.publish(channel, message);
+    }
 }
 
 pub(super) fn publish_in_shard(call: Call<'_>, reply: &mut ReplyWriter<'_>) {

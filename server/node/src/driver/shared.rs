@@ -31,6 +31,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::numbers::ProposalNumbers;
 use super::presence::Presence;
+use crate::pubsub::Pubsub;
+use crate::rpc::broadcast::Broadcast;
 use crate::rpc::outbox::Reports;
 use crate::rpc::peers::{PeerAddress, Peers};
 
@@ -207,6 +209,7 @@ pub(crate) struct Surroundings {
     pub(crate) runtime: Handle,
     pub(crate) announce: Announce,
     pub(crate) node_timeout: Duration,
+    pub(crate) pubsub: Arc<Pubsub>,
 }
 
 /// See the module.
@@ -217,6 +220,10 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(crate) announce: Announce,
     pub(crate) node_timeout: Duration,
+    /// Who is subscribed here.
+    pub(crate) pubsub: Arc<Pubsub>,
+    /// What is published here, for the others.
+    pub(crate) broadcast: Broadcast,
     /// One change of membership at a time.
     pub(crate) membership: tokio::sync::Mutex<()>,
     pub(crate) numbers: ProposalNumbers,
@@ -233,7 +240,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// `first_seq` must be random: no two runs of a node may use the same numbers for proposals.
     pub(crate) fn new(view: View, events: SyncSender<Event>, around: Surroundings, first_seq: u64) -> Self {
-        let Surroundings { peers, runtime, announce, node_timeout } = around;
+        let Surroundings { peers, runtime, announce, node_timeout, pubsub } = around;
         let view = Arc::new(view);
         Self {
             current: ArcSwap::new(Arc::clone(&view)),
@@ -242,6 +249,8 @@ impl Shared {
             runtime,
             announce,
             node_timeout,
+            pubsub,
+            broadcast: Broadcast::default(),
             membership: tokio::sync::Mutex::default(),
             numbers: ProposalNumbers::new(first_seq),
             presence: Presence::default(),

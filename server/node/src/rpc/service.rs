@@ -17,8 +17,8 @@ use nuthatch_cluster::topology::{GroupId, Outcome, Proposal, TopologyChange};
 use nuthatch_proto::rpc::cluster_server::{Cluster, ClusterServer};
 use nuthatch_proto::rpc::{
     InviteRequest, InviteResponse, JoinRequest, JoinResponse, ProbeRequest, ProbeResponse, ProposeRequest,
-    ProposeResponse, RaftRequest, RaftResponse, WatchRequest, WatchResponse, invite_response, join_response,
-    propose_response,
+    ProposeResponse, PublishRequest, PublishResponse, PublishedMessage, RaftRequest, RaftResponse,
+    WatchRequest, WatchResponse, invite_response, join_response, propose_response,
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
@@ -143,6 +143,15 @@ impl Cluster for Service {
             Err(JoinError::Unknown(reason)) => invite_response::Outcome::Unavailable(reason),
         };
         Ok(Response::new(InviteResponse { outcome: Some(outcome) }))
+    }
+
+    async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
+        let PublishRequest { group_id, messages } = request.into_inner();
+        self.same_group(&group_id)?;
+        for PublishedMessage { channel, message } in messages {
+            self.shared.pubsub.publish(&channel, &message);
+        }
+        Ok(Response::new(PublishResponse {}))
     }
 
     type WatchStream = ReceiverStream<Result<WatchResponse, Status>>;

@@ -6,12 +6,14 @@
 use super::Page;
 use super::system;
 use crate::admin::Call;
+use crate::driver::MetadataHandle;
 use crate::pubsub::Kind;
 
 pub(super) fn stats(page: &mut Page, call: &Call<'_>) {
     let (telemetry, pubsub) = (&call.node.telemetry, &call.node.pubsub);
     let (sums, rates) = (telemetry.sums(), telemetry.rates());
     let (received, rejected) = telemetry.connections();
+    let dropped = call.node.cluster.as_ref().map_or(0, MetadataHandle::publications_dropped);
     page.section("Stats");
     page.fields(&[
         ("total_connections_received", &received),
@@ -42,6 +44,7 @@ pub(super) fn stats(page: &mut Page, call: &Call<'_>) {
         ("pubsub_channels", &pubsub.count(Kind::Channel)),
         ("pubsub_patterns", &pubsub.count(Kind::Pattern)),
         ("pubsubshard_channels", &pubsub.count(Kind::ShardChannel)),
+        ("pubsub_cluster_dropped", &dropped),
         ("latest_fork_usec", &0),
         ("total_forks", &0),
         ("migrate_cached_sockets", &0),
