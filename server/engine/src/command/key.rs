@@ -189,6 +189,7 @@ pub(super) fn copy(
 
 #[cfg(test)]
 mod tests {
+    use crate::Classes;
     use crate::testing::Bench;
 
     #[test]
@@ -280,5 +281,30 @@ mod tests {
         ]);
         bench.db = 3;
         bench.check("GET a", "2");
+    }
+
+    #[test]
+    fn what_subscribers_hear_of_keys() {
+        #[track_caller]
+        fn check(command: &str, notices: &[&str]) {
+            let mut bench = Bench::new();
+            bench.check_all(&[("SET a 1", "+OK"), ("SADD s 2 1", ":2")]);
+            bench.classes = Classes::all() - Classes::NEW - Classes::KEY_MISS;
+            bench.run(command);
+            assert_eq!(bench.notices(), notices, "{command}");
+        }
+        check("RENAME a b", &["rename_from a@0", "rename_to b@0"]);
+        check("RENAME a a", &[]);
+        check("RENAMENX a b", &["rename_from a@0", "rename_to b@0"]);
+        check("RENAMENX a s", &[]);
+        check("COPY a b DB 2", &["copy_to b@2"]);
+        check("MOVE a 2", &["move_from a@0", "move_to a@2"]);
+        check("EXPIRE a 5", &["expire a@0"]);
+        check("EXPIRE a 5 XX", &[]);
+        check("EXPIRE a 0", &["del a@0"]);
+        check("PERSIST a", &[]);
+        check("UNLINK a s", &["del a@0", "del s@0"]);
+        check("SORT s STORE b", &["sortstore b@0"]);
+        check("SORT none STORE a", &["del a@0"]);
     }
 }

@@ -190,7 +190,7 @@ pub(super) fn scan(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::BTreeSet;
 
     use proptest::prelude::*;
 
@@ -339,7 +339,7 @@ mod tests {
             };
             let constant = keys("constant", 0..300);
             constant.iter().for_each(|key| { bench.run_words(&["SET", key, ""]); });
-            let mut seen = HashSet::new();
+            let mut seen = BTreeSet::new();
             let mut cursor = "0".to_owned();
             for (between, count) in steps.iter().cycle() {
                 let reply = bench.run(&format!("SCAN {cursor} COUNT {count}"));

@@ -245,6 +245,7 @@ fn range(value: &[u8], start: i64, end: i64) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use crate::Classes;
     use crate::testing::Bench;
 
     #[test]
@@ -339,5 +340,38 @@ mod tests {
             ("EXISTS a", ":0"),
         ]);
         assert_eq!(bench.effects(), ["set a 1", "deadline a @1100000", "deadline a", "delete a"]);
+    }
+
+    #[test]
+    fn what_subscribers_hear_of_strings() {
+        #[track_caller]
+        fn check(command: &str, notices: &[&str]) {
+            let mut bench = Bench::new();
+            bench.check_all(&[("SET a 1 EX 100", "+OK"), ("LPUSH l x", ":1")]);
+            bench.classes = Classes::STRING | Classes::GENERIC;
+            bench.run(command);
+            assert_eq!(bench.notices(), notices, "{command}");
+        }
+        check("SET a 2", &["set a@0"]);
+        check("SET a 2 NX", &[]);
+        check("SET l 2 PX 5000", &["set l@0", "expire l@0"]);
+        check("SETEX b 5 x", &["set b@0", "expire b@0"]);
+        check("SETNX b x", &["set b@0"]);
+        check("GETSET a x", &["set a@0"]);
+        check("MSET a 1 b 2", &["set a@0", "set b@0"]);
+        check("MSETNX a 1 b 2", &[]);
+        check("APPEND b x", &["append b@0"]);
+        check("APPEND l x", &[]);
+        check("SETRANGE a 1 x", &["setrange a@0"]);
+        check("SETRANGE b 1 x", &["setrange b@0"]);
+        check("SETRANGE a 1 \"\"", &[]);
+        check("INCR a", &["incrby a@0"]);
+        check("DECRBY b 3", &["incrby b@0"]);
+        check("INCRBYFLOAT a 0.5", &["incrbyfloat a@0"]);
+        check("GETDEL a", &["del a@0"]);
+        check("GETEX a", &[]);
+        check("GETEX a EX 5", &["expire a@0"]);
+        check("GETEX a PXAT 1", &["del a@0"]);
+        check("GETEX a PERSIST", &["persist a@0"]);
     }
 }
