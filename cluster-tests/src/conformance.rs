@@ -8,6 +8,8 @@
 //! Not here: the checks of our own that CI always runs (`.ci/conformance`, the process tests).
 
 pub mod debian;
+pub mod programs;
+pub mod redis_py;
 pub mod report;
 pub mod results;
 pub mod servers;

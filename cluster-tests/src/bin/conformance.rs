@@ -5,6 +5,8 @@
 //! cargo run --release -p nuthatch-cluster-tests --bin conformance -- all      everything, and the report
 //! ... -- tcl [unit ...]            Redis' Tcl suite, standalone
 //! ... -- tcl-cluster [unit ...]    the same against one node that owns all slots
+//! ... -- redis-py [file ...]      redis-py's tests, standalone
+//! ... -- redis-py-cluster [file ...]   the same against three nodes
 //! ... -- report                    the report again, from kept results
 //! ```
 //!
@@ -15,7 +17,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nuthatch_cluster_tests::conformance::report::{self, Reason};
-use nuthatch_cluster_tests::conformance::{Outcome, Setup, Side, Trouble, debian, results, tcl};
+use nuthatch_cluster_tests::conformance::{
+    Case, Outcome, Setup, Side, Trouble, debian, redis_py, results, tcl,
+};
 
 /// The share of what redis-server passes that must pass here, in percent, by the beginning of the suite's name.
 const TARGETS: [(&str, f64); 2] = [("tcl", 98.0), ("redis-", 95.0)];
@@ -65,32 +69,58 @@ fn run(words: &[String]) -> Result<bool, Trouble> {
         "all" => {
             run_tcl(&setup, false, rest)?;
             run_tcl(&setup, true, rest)?;
+            run_redis_py(&setup, false, rest)?;
+            run_redis_py(&setup, true, rest)?;
         }
         "tcl" => run_tcl(&setup, false, rest)?,
         "tcl-cluster" => run_tcl(&setup, true, rest)?,
+        "redis-py" => run_redis_py(&setup, false, rest)?,
+        "redis-py-cluster" => run_redis_py(&setup, true, rest)?,
         "report" => {}
-        other => return Err(Trouble(format!("what is '{other}'? One of: all, tcl, tcl-cluster, report"))),
+        other => {
+            let known = "all, tcl, tcl-cluster, redis-py, redis-py-cluster, report";
+            return Err(Trouble(format!("what is '{other}'? One of: {known}")));
+        }
     }
     write_report(&setup, &root)
 }
 
 fn run_tcl(setup: &Setup, cluster: bool, chosen: &[String]) -> Result<(), Trouble> {
+    let source = debian::redis_source(setup)?;
+    run_units(setup, tcl::suite(cluster), &tcl::UNITS, chosen, |unit, side| {
+        tcl::run(setup, &source, unit, side, cluster, PORT)
+    })
+}
+
+fn run_redis_py(setup: &Setup, cluster: bool, chosen: &[String]) -> Result<(), Trouble> {
+    let source = redis_py::source(setup)?;
+    run_units(setup, redis_py::suite(cluster), &redis_py::FILES, chosen, |file, side| {
+        redis_py::run_file(setup, &source, file, side, cluster, PORT)
+    })
+}
+
+/// Runs a suite's units, all or those chosen, against both sides, and keeps what the cases came to.
+fn run_units(
+    setup: &Setup,
+    suite: &str,
+    units: &[&str],
+    chosen: &[String],
+    run: impl Fn(&str, Side) -> Result<Vec<Case>, Trouble>,
+) -> Result<(), Trouble> {
     if !setup.nuthatch.is_file() {
         return Err(Trouble(format!("{} is absent: cargo build --release", setup.nuthatch.display())));
     }
-    let source = debian::redis_source(setup)?;
-    for unit in tcl::UNITS {
+    for unit in units {
         if !chosen.is_empty() && !chosen.iter().any(|name| name == unit) {
             continue;
         }
         for side in Side::ALL {
-            let cases = tcl::run(setup, &source, unit, side, cluster, PORT)?;
+            let cases = run(unit, side)?;
             let count = |outcome| cases.iter().filter(|case| case.outcome == outcome).count();
             let [passed, failed, skipped] = Outcome::ALL.map(count);
-            let suite = tcl::suite(cluster);
+            let side = side.name();
             say(&format!(
-                "{suite} {unit:26} {:13} passed {passed:4} failed {failed:3} skipped {skipped:3}",
-                side.name()
+                "{suite} {unit:26} {side:13} passed {passed:4} failed {failed:3} skipped {skipped:3}"
             ));
             results::store(&setup.work.join("results.tsv"), cases)?;
         }

@@ -8,6 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::programs::run;
 use super::{Setup, Trouble};
 
 /// The programs that the suite expects beside its sources, each from Debian's packages.
@@ -112,15 +113,6 @@ fn one_line(line: &str) -> Option<String> {
     (kind == "deb" && address.trim_end_matches('/').ends_with("/debian")).then(|| {
         format!("Types: deb-src\nURIs: {address}\nSuites: {suite}\nComponents: {}\n\n", components.join(" "))
     })
-}
-
-fn run(command: &mut Command) -> Result<(), Trouble> {
-    let what = format!("{command:?}");
-    let output = command.output().map_err(Trouble::when(what.clone()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(Trouble(format!("{what}: {}", String::from_utf8_lossy(&output.stderr).trim())))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A server for a suite: ours or redis-server, fresh, alone, on a port.
 //!
 //! Suites leave state behind that makes the next unit hang, so each unit gets a process of its own in a directory of its
-//! own. In cluster mode that one node owns all slots.
+//! own. In cluster mode that one node owns all slots, or three nodes own a third each.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::programs::run;
 use super::{Setup, Side, Trouble};
 
 /// How long a server may take to answer its first command.
@@ -25,8 +26,19 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Starts one. `log` receives what it prints.
+    /// Starts one that stands alone, or owns all slots. `log` receives what it prints.
     pub fn start(setup: &Setup, side: Side, cluster: bool, port: u16, log: &Path) -> Result<Self, Trouble> {
+        let server = Self::launch(setup, side, cluster, port, log)?;
+        if cluster {
+            server.answers_to(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"], "+OK")?;
+            server.answers_to(&["SET", "conformance", "1"], "+OK")?;
+            server.answers_to(&["DEL", "conformance"], ":1")?;
+        }
+        Ok(server)
+    }
+
+    /// Starts a process that answers.
+    fn launch(setup: &Setup, side: Side, cluster: bool, port: u16, log: &Path) -> Result<Self, Trouble> {
         let directory = setup.work.join(format!("data-{port}"));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).map_err(Trouble::when("making the server's directory"))?;
@@ -49,11 +61,6 @@ impl Reference {
         let child = command.spawn().map_err(Trouble::when(format!("starting {}", side.name())))?;
         let server = Self { child, directory, port };
         server.answers_to(&["PING"], "+PONG")?;
-        if cluster {
-            server.answers_to(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"], "+OK")?;
-            server.answers_to(&["SET", "conformance", "1"], "+OK")?;
-            server.answers_to(&["DEL", "conformance"], ":1")?;
-        }
         Ok(server)
     }
 
@@ -62,13 +69,13 @@ impl Reference {
         matches!(self.child.try_wait(), Ok(Some(_)))
     }
 
-    /// Asks until the answer begins so.
+    /// Asks until the answer has that in it.
     fn answers_to(&self, words: &[&str], answer: &str) -> Result<(), Trouble> {
         let begun = Instant::now();
         let mut last = String::from("nothing");
         while begun.elapsed() < START_LIMIT {
             match self.ask(words) {
-                Ok(reply) if reply.starts_with(answer) => return Ok(()),
+                Ok(reply) if reply.contains(answer) => return Ok(()),
                 Ok(reply) => last = reply,
                 Err(error) => last = error.to_string(),
             }
@@ -88,6 +95,36 @@ impl Reference {
         let mut reply = [0; 512];
         let len = stream.read(&mut reply)?;
         Ok(String::from_utf8_lossy(&reply[..len]).into_owned())
+    }
+}
+
+/// How many nodes a cluster has.
+pub const NODES: u16 = 3;
+
+/// A running cluster, made by redis-cli.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Its nodes, on successive ports.
+    pub nodes: Vec<Reference>,
+}
+
+impl Cluster {
+    /// Starts one whose first node listens on `port`. `log` receives what the nodes print, with a number at its end.
+    pub fn start(setup: &Setup, side: Side, port: u16, log: &Path) -> Result<Self, Trouble> {
+        let launch = |number: u16| {
+            let log = log.with_extension(format!("server{number}"));
+            Reference::launch(setup, side, true, port + number, &log)
+        };
+        let nodes = (0..NODES).map(launch).collect::<Result<Vec<_>, _>>()?;
+        let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
+        let mut command = Command::new("redis-cli");
+        run(command.args(["--cluster", "create"]).args(addresses).arg("--cluster-yes"))?;
+        for node in &nodes {
+            for line in ["cluster_state:ok".to_owned(), format!("cluster_known_nodes:{NODES}")] {
+                node.answers_to(&["CLUSTER", "INFO"], &line)?;
+            }
+        }
+        Ok(Self { nodes })
     }
 }
 

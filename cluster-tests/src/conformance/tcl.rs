@@ -4,12 +4,11 @@
 //! the server with it counts its missing cases as failed, because they are looked up among those the other side ran.
 
 use std::fs;
-use std::io::Read;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
+use super::programs::{Printed, run_within};
 use super::servers::Reference;
 use super::{Case, Outcome, Setup, Side, Trouble};
 
@@ -82,7 +81,7 @@ pub fn run(
     let logs = setup.work.join("logs");
     fs::create_dir_all(&logs).map_err(Trouble::when("making the folder of logs"))?;
     let mut server = Reference::start(setup, side, cluster, port, &logs.join(format!("{stem}.server")))?;
-    let (output, finished) = run_suite(source, unit, cluster, port)?;
+    let Printed { text: output, finished } = run_suite(source, unit, cluster, port)?;
     let ending = match (server.has_crashed(), finished) {
         (true, _) => Ending::Crashed,
         (false, false) => Ending::Hung,
@@ -109,7 +108,7 @@ pub fn run(
 }
 
 /// What the suite printed, and whether it ended in time.
-fn run_suite(source: &Path, unit: &str, cluster: bool, port: u16) -> Result<(String, bool), Trouble> {
+fn run_suite(source: &Path, unit: &str, cluster: bool, port: u16) -> Result<Printed, Trouble> {
     let mut command = Command::new("./runtest");
     command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--tags", "-slow", "--verbose"]);
     // A case that raises an error ends alone, instead of ending its unit.
@@ -117,31 +116,8 @@ fn run_suite(source: &Path, unit: &str, cluster: bool, port: u16) -> Result<(Str
     if cluster {
         command.arg("--cluster-mode");
     }
-    // A group of its own, so that what it starts ends with it.
-    command
-        .current_dir(source)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0);
-    let mut child = command.spawn().map_err(Trouble::when("starting ./runtest"))?;
-    let mut stdout = child.stdout.take().ok_or_else(|| Trouble("no output of ./runtest".to_owned()))?;
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = stdout.read_to_end(&mut bytes);
-        bytes
-    });
-    let begun = Instant::now();
-    let mut finished = true;
-    while child.try_wait().map_err(Trouble::when("waiting for ./runtest"))?.is_none() {
-        if begun.elapsed() > UNIT_LIMIT {
-            finished = false;
-            let _ = Command::new("kill").args(["-9", "--", &format!("-{}", child.id())]).status();
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let bytes = reader.join().unwrap_or_default();
-    Ok((without_colours(&String::from_utf8_lossy(&bytes)), finished))
+    let printed = run_within(command.current_dir(source), UNIT_LIMIT)?;
+    Ok(Printed { text: without_colours(&printed.text), ..printed })
 }
 
 fn without_colours(text: &str) -> String {
