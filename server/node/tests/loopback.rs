@@ -433,3 +433,14 @@ fn a_monitor_sees_commands_in_their_order_and_no_passwords() {
     monitor.check(request(&["RESET"]), "+RESET\r\n");
     monitor.check(request(&["GET", "a"]), "$-1\r\n");
 }
+
+#[test]
+fn a_subscriber_that_wants_no_replies_hears_its_subscriptions() {
+    let server = Server::start(&[]);
+    let (mut subscriber, mut publisher) = (server.connect(), server.connect());
+    subscriber.send(request(&["CLIENT", "REPLY", "OFF"]));
+    subscriber.check(request(&["SUBSCRIBE", "a"]), "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n");
+    publisher.check(request(&["PUBLISH", "a", "x"]), ":1\r\n");
+    subscriber.expect("*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n");
+    subscriber.check(request(&["UNSUBSCRIBE"]), "*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n");
+}

@@ -14,6 +14,7 @@ use nuthatch_proto::slot::Slot;
 
 use super::Call;
 use crate::driver::MetadataHandle;
+use crate::net::session::Replies;
 use crate::pubsub::{Kind, confirm};
 
 /// Whether a RESP2 client that is subscribed to something may say this.
@@ -48,6 +49,16 @@ fn served(call: &Call<'_>, channels: Args<'_>) -> Result<(), Redirect> {
     route(&view.topology, &view.standing, slot, access).refusal().map_or(Ok(()), Err)
 }
 
+/// Confirms a change. A client that wants no replies (`CLIENT REPLY OFF`) is told all the same, as of a message.
+fn tell(call: &Call<'_>, reply: &mut ReplyWriter<'_>, word: &str, name: Option<&[u8]>, count: usize) {
+    if call.session.replies == Replies::On || call.session.executing {
+        return confirm(reply, word, name, count);
+    }
+    call.session.client.push_with(|out, protocol| {
+        confirm(&mut ReplyWriter::new(out, protocol), word, name, count);
+    });
+}
+
 pub(super) fn subscribe(kind: Kind, call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     let names = call.args.skip(1);
     let (pubsub, client) = (&call.node.pubsub, &call.session.client);
@@ -62,7 +73,7 @@ pub(super) fn subscribe(kind: Kind, call: Call<'_>, reply: &mut ReplyWriter<'_>)
     let begin = reply.mark();
     for name in names.iter() {
         let count = pubsub.subscribe(client, kind, name);
-        confirm(reply, kind.words().subscribed, Some(name), count);
+        tell(&call, reply, kind.words().subscribed, Some(name), count);
     }
     // The slot may have left between the first look and the entry; then the sweep may have come before the entry.
     if kind == Kind::ShardChannel
@@ -87,14 +98,14 @@ pub(super) fn unsubscribe(kind: Kind, call: Call<'_>, reply: &mut ReplyWriter<'_
     let one = |name: &[u8], reply: &mut ReplyWriter<'_>| {
         let count = pubsub.unsubscribe(client, kind, name);
         call.session.write_pushes(reply);
-        confirm(reply, kind.words().unsubscribed, Some(name), count);
+        tell(&call, reply, kind.words().unsubscribed, Some(name), count);
     };
     if !names.is_empty() {
         return names.iter().for_each(|name| one(name, reply));
     }
     let (own, count) = client.subscriptions(|own| (own.names(kind), own.counted(kind)));
     if own.is_empty() {
-        confirm(reply, kind.words().unsubscribed, None, count);
+        tell(&call, reply, kind.words().unsubscribed, None, count);
     }
     own.iter().for_each(|name| one(name, reply));
 }

@@ -79,7 +79,7 @@ impl Session {
 
     /// Writes what was pushed until now, before the reply of the command that runs. Within EXEC's reply is no place for it.
     pub(crate) fn write_pushes(&self, reply: &mut ReplyWriter<'_>) {
-        if self.client.is_pushed() && !self.executing {
+        if self.client.is_pushed() && !self.executing && self.replies == Replies::On {
             let mut pushed = Vec::new();
             self.client.take_pushes(&mut pushed);
             reply.raw(&pushed);
