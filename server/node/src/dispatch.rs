@@ -20,7 +20,9 @@ mod window;
 use std::sync::Arc;
 
 use nuthatch_engine::Engine;
-use nuthatch_proto::command_table::{CommandSpec, DataCommand, Flags, Handler, TransactionCommand};
+use nuthatch_proto::command_table::{
+    CommandSpec, DataCommand, Flags, Handler, NodeCommand, TransactionCommand,
+};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::args::OwnedArgs;
 use nuthatch_proto::resp::{Args, Decoder, Limits, Protocol, ReplyWriter};
@@ -279,7 +281,11 @@ impl<'a> Batch<'a> {
                 let node = &*self.thread.node;
                 let call = Call { node, session: self.session, now: self.now, args };
                 let flow = admin::run(command, call, &mut reply);
+                // It may have changed what this batch goes by.
                 self.engine.no_touch = self.session.no_touch;
+                if command == NodeCommand::ConfigSet {
+                    self.engine.refresh(node);
+                }
                 flow
             }
             Handler::Transaction(command) => self.transact(command, spec, args, &mut reply),

@@ -18,6 +18,7 @@ use nuthatch_proto::command_table::{CommandSpec, Flags};
 use nuthatch_proto::resp::Args;
 use parking_lot::Mutex;
 
+use crate::admin::redact::is_secret;
 use crate::net::clients::Client;
 
 /// What stands for a password.
@@ -72,37 +73,22 @@ impl Monitors {
         if spec.flags.intersects(Flags::ADMIN.union(Flags::SKIP_MONITOR)) {
             return;
         }
-        let line = line(spec, args, occasion);
+        let line = line(args, occasion);
         self.clients.lock().values().for_each(|client| client.push(&line));
     }
 }
 
-fn line(spec: &CommandSpec, args: Args<'_>, Occasion { time, db, addr }: Occasion) -> Vec<u8> {
+fn line(args: Args<'_>, Occasion { time, db, addr }: Occasion) -> Vec<u8> {
     let mut line = Vec::with_capacity(64);
     // Writing to a Vec does not fail.
     let _ = write!(line, "+{}.{:06} [{db} {addr}]", time.as_secs(), time.subsec_micros());
-    let secrets = secrets(spec, args);
     for (index, arg) in args.iter().enumerate() {
         line.extend_from_slice(b" \"");
-        escape(&mut line, if secrets.contains(&index) { REDACTED } else { arg });
+        escape(&mut line, if is_secret(args, index) { REDACTED } else { arg });
         line.push(b'"');
     }
     line.extend_from_slice(b"\r\n");
     line
-}
-
-/// Which arguments are not shown.
-fn secrets(spec: &CommandSpec, args: Args<'_>) -> Vec<usize> {
-    let behind = |option: &str, count: usize| {
-        let found = args.iter().position(|arg| arg.eq_ignore_ascii_case(option.as_bytes()));
-        found.into_iter().flat_map(move |at| at + 1..=at + count)
-    };
-    match spec.name {
-        "auth" => (1..args.len()).collect(),
-        "hello" => behind("AUTH", 2).collect(),
-        "migrate" => behind("AUTH", 1).chain(behind("AUTH2", 2)).collect(),
-        _ => Vec::new(),
-    }
 }
 
 fn escape(line: &mut Vec<u8>, bytes: &[u8]) {
@@ -142,8 +128,7 @@ mod tests {
     #[track_caller]
     fn check(words: &[&[u8]], expected: &str) {
         let args: OwnedArgs = words.iter().collect();
-        let spec = lookup(words[0]).expect("a command");
-        let line = line(spec, args.as_args(), OCCASION);
+        let line = line(args.as_args(), OCCASION);
         let expected = format!("+1700000000.001234 [3 127.0.0.1:5000] {expected}\r\n");
         assert_eq!(String::from_utf8_lossy(&line), expected);
     }
