@@ -3,6 +3,9 @@
 //! What belongs here needs a socket to be true: order and completeness of replies however the bytes are cut, memory
 //! that a slow reader costs, connections that end. Commands have their tests beside them.
 
+#[path = "loopback/together.rs"]
+mod together;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -75,16 +78,20 @@ impl Client {
         );
     }
 
-    /// Reads a bulk string.
-    fn bulk(&mut self) -> String {
-        let mut header = Vec::new();
-        while !header.ends_with(b"\r\n") {
+    /// Reads a line.
+    fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
             let mut byte = [0];
             self.0.read_exact(&mut byte).expect("a byte");
-            header.push(byte[0]);
+            line.push(byte[0]);
         }
-        let header = String::from_utf8(header).expect("text");
-        let len: usize = header.trim_end().trim_start_matches('$').parse().expect("a length");
+        String::from_utf8(line).expect("text").trim_end().to_owned()
+    }
+
+    /// Reads a bulk string.
+    fn bulk(&mut self) -> String {
+        let len: usize = self.line().trim_start_matches('$').parse().expect("a length");
         let mut text = vec![0; len + 2];
         self.0.read_exact(&mut text).expect("the text");
         String::from_utf8(text).expect("text").trim_end().to_owned()

@@ -94,6 +94,19 @@ mod tests {
     }
 
     #[test]
+    fn deadlines_of_fields_go_along() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("HSET h f v g w", ":2"),
+            ("HPEXPIRE h 100 FIELDS 1 f", "[:1]"),
+            ("SWAPDB 0 1", "+OK"),
+        ]);
+        bench.db = 1;
+        bench.now += 100;
+        bench.check_all(&[("HGETALL h", "[g w]"), ("DEL h", ":1")]);
+    }
+
+    #[test]
     fn a_key_that_has_expired_is_no_change_where_it_comes_to() {
         let mut bench = Bench::new();
         bench.check("SET stale 1 PX 10", "+OK");

@@ -454,6 +454,7 @@ impl SlotData {
         std::mem::swap(&mut self.table, &mut other.table);
         std::mem::swap(&mut self.expiring, &mut other.expiring);
         std::mem::swap(&mut self.deadlines, &mut other.deadlines);
+        std::mem::swap(&mut self.with_field_deadlines, &mut other.with_field_deadlines);
     }
 
     /// Removes everything.
