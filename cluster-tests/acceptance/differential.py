@@ -6,8 +6,9 @@ usage: differential.py REDIS_PORT OUR_PORT [COMMANDS] [SEED] [FAMILY]
 Both servers are flushed first. Commands come in RESP2 and in RESP3, right ones and wrong ones, on few keys, so that
 types collide and values grow. Replies of unordered kinds (SMEMBERS, HGETALL, KEYS, SCAN) are compared sorted; what is
 random is compared by its length, and what differs between Redis 7.0 and 7.2 by design is left out: scores, which 7.2 prints
-shorter and whose zero keeps its sign more often, are compared as numbers. A FAMILY (hashes, sorted_sets) sends only that family's commands. Prints each difference with the last commands on its keys; exits with 1 if there was
-one.
+shorter and whose zero keeps its sign more often, are compared as numbers. A FAMILY (hashes, sorted_sets, lists, sets, keys,
+transactions) sends only that family's commands. Prints each difference with the last commands on its keys; exits with 1 if
+there was one.
 """
 import random
 import re
@@ -19,9 +20,9 @@ commands = int(sys.argv[3]) if len(sys.argv) > 3 else 20_000
 seed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
 family = sys.argv[5] if len(sys.argv) > 5 else None
 rng = random.Random(seed)
-UNORDERED = {"SMEMBERS", "HGETALL", "KEYS", "SCAN", "HKEYS", "HVALS"}
+UNORDERED = {"SMEMBERS", "HGETALL", "KEYS", "SCAN", "HKEYS", "HVALS", "SUNION", "SINTER", "SDIFF", "SSCAN"}
 SCANS_OF_PAIRS = {"HSCAN", "ZSCAN"}
-RANDOM = {"HRANDFIELD", "ZRANDMEMBER"}
+RANDOM = {"HRANDFIELD", "SRANDMEMBER", "ZRANDMEMBER", "RANDOMKEY"}
 SCORE = re.compile(rb"-?\d+\.\d+(e[+-]?\d+)?|-?\d+e[+-]?\d+|-?\d{16,}|-?0")
 
 
@@ -244,7 +245,7 @@ FAMILIES = {
 # Keys that hold nothing but sorted sets, some of them with one score throughout, so that ranges of members mean something.
 SORTED = [f"z{n}" for n in range(4)]
 TIED = [f"y{n}" for n in range(2)]
-SETS = [f"s{n}" for n in range(2)]
+SETS = [f"s{n}" for n in range(4)]
 SCORES = ["0", "-0", "1", "1", "2", "-1", "1.5", "0.1", "-2.25", "1e20", "1e-7", "3.0e3", "123456789012345678", "inf", "-inf", "0.3333333333333333"]
 MEMBER_ENDS = ["-", "+", "[a", "(a", "[m", "(m1", "[m15", "(m3", "[", "(", "[zz", "(99"]
 SCORE_ENDS = ["-inf", "+inf", "0", "(0", "1", "(1", "2", "-1", "1.5", "(0.1", "5", "40", "1e300", "(inf"]
@@ -361,6 +362,151 @@ FAMILIES["sorted_sets"] = [
     lambda: ["DEL", pick(SORTED, TIED, SETS)] if rng.random() < 0.3 else ["TYPE", z()],
     lambda: ["SET", k(), v()],
 ]
+# Keys that hold nothing but lists.
+LISTS = [f"l{number}" for number in range(4)]
+
+
+def among(pool):
+    return pick(pool, pool, pool, KEYS)
+
+
+def number_text():
+    return rng.choice([str(rng.randint(-50, 50)), str(rng.randint(-70_000, 70_000)), "9000000000"])
+
+
+def element():
+    return rng.choice([v(), f(), number_text(), number_text(), "e" * rng.randint(1, 200)])
+
+
+def member():
+    return rng.choice([f(), number_text(), str(rng.randint(0, 40)), f"m:{rng.randint(0, 600)}"])
+
+
+def grow_many(name, pool, make):
+    return [name, rng.choice(pool), *several(make, 100, 700)]
+
+
+def intersection_count(name, pool):
+    count = rng.randint(1, 3)
+    keys = several(lambda: among(pool), count, count)
+    return [name, rng.choice([str(count)] * 6 + ["0", "x", "5"]), *keys, *rng.choice([[], ["LIMIT", "2"], ["LIMIT", "-1"], ["LIMIT", "0"], ["LIMIT"]])]
+
+
+def pop_many(name, pool, ends):
+    count = rng.randint(1, 3)
+    keys = several(lambda: among(pool), count, count)
+    return [name, rng.choice([str(count)] * 6 + ["0", "x", "5"]), *keys, rng.choice([*ends, *ends, "FOO"]), *rng.choice([[], [], ["COUNT", "3"], ["COUNT", "0"], ["COUNT"]])]
+
+
+def sort():
+    words = [rng.choice(["SORT", "SORT", "SORT_RO"]), rng.choice(LISTS + SETS + SORTED + KEYS)]
+    if rng.random() < 0.3:
+        words += ["BY", rng.choice(["nosort", "w_*", "h*->f", "k1"])]
+    words += limit()
+    for pattern in flags("#", "k*", "h*->a", "nothing_*"):
+        words += ["GET", pattern]
+    # Without ALPHA, sets that hold texts are an error; with nosort their order is the table's own.
+    words += rng.choice([["ALPHA"], ["ALPHA", "DESC"], [], ["DESC"], ["ASC"]])
+    if words[0] == "SORT" and rng.random() < 0.2:
+        words += ["STORE", rng.choice(LISTS)]
+    return ["LLEN", "l0"] if "nosort" in words and words[1] in SETS + KEYS else words
+
+
+def transaction():
+    """Commands of one connection that end as one, or do not."""
+    plain = [
+        lambda: ["SET", k(), v()],
+        lambda: ["INCR", k()],
+        lambda: ["RPUSH", among(LISTS), element()],
+        lambda: ["LPOP", among(LISTS)],
+        lambda: ["ZADD", among(SORTED), d(), member()],
+        lambda: ["GET", k()],
+        lambda: ["NOSUCH", "x"],
+        lambda: ["SET", "k1"],
+        lambda: ["BLPOP", among(LISTS), "0"],
+        lambda: ["MULTI"],
+        lambda: ["WATCH", k()],
+    ]
+    weights = [6, 6, 6, 4, 4, 6, 1, 1, 2, 1, 1]
+    inside = [make() for make in rng.choices(plain, weights, k=rng.randint(0, 5))]
+    before = rng.choice([[], [], [["WATCH", k(), k()]], [["WATCH", "k1"], ["SET", "k1", "changed"]], [["WATCH", "k1"], ["UNWATCH"]]])
+    return Sequence([*before, ["MULTI"], *inside, [rng.choice(["EXEC", "EXEC", "EXEC", "DISCARD"])]])
+
+
+class Sequence(list):
+    """Commands for one connection, one after the other."""
+
+
+def copied():
+    """A payload that redis-server makes is read by both."""
+    source = rng.choice(KEYS + HASHES + LISTS + SETS + SORTED)
+    _, payload = servers[2][0].call(["DUMP", source])
+    if payload is None:
+        return ["DUMP", source]
+    if rng.random() < 0.1:
+        at = rng.randrange(len(payload))
+        payload = payload[:at] + bytes([payload[at] ^ 1]) + payload[at + 1 :]
+    ttl = rng.choice(["0", "0", "0", "100000", "-1", "x"])
+    return ["RESTORE", rng.choice([source, k()]), ttl, payload, *flags("REPLACE", "REPLACE", "ABSTTL", "FOO")]
+
+
+FAMILIES |= {
+    "lists": [
+        lambda: [rng.choice(["LPUSH", "RPUSH", "LPUSHX", "RPUSHX"]), among(LISTS), *several(element, 1, 6)],
+        lambda: grow_many("RPUSH", LISTS, element) if rng.random() < 0.15 else ["LLEN", among(LISTS)],
+        lambda: [rng.choice(["LPOP", "RPOP"]), among(LISTS), *rng.choice([[], ["1"], ["20"], ["0"], ["-1"], ["x"]])],
+        lambda: ["LINDEX", among(LISTS), rng.choice([n(), str(rng.randint(-300, 300))])],
+        lambda: ["LSET", among(LISTS), rng.choice([n(), str(rng.randint(-100, 100))]), element()],
+        lambda: ["LINSERT", among(LISTS), rng.choice(["BEFORE", "AFTER", "after", "FOO"]), element(), element()],
+        lambda: ["LREM", among(LISTS), rng.choice(["x", "1", "0", "2", "-2", "-9223372036854775807"]), element()],
+        lambda: ["LTRIM", among(LISTS), rng.choice([n(), "0", "1", "-200"]), rng.choice([n(), "-1", "-2", "300"])] if rng.random() < 0.5 else ["LLEN", "l1"],
+        lambda: ["LPOS", among(LISTS), element(), *rng.choice([[], ["RANK", "-1"], ["RANK", "2"], ["RANK", "0"], ["COUNT", "0"], ["COUNT", "2", "RANK", "-2"], ["MAXLEN", "10"], ["MAXLEN", "-1"], ["COUNT", "-1"], ["FOO", "1"]])],
+        lambda: ["LRANGE", among(LISTS), rng.choice([n(), str(rng.randint(-300, 300))]), rng.choice([n(), str(rng.randint(-300, 300))])],
+        lambda: ["LMOVE", among(LISTS), among(LISTS), rng.choice(["LEFT", "RIGHT", "FOO"]), rng.choice(["LEFT", "right"])],
+        lambda: ["RPOPLPUSH", among(LISTS), among(LISTS)],
+        lambda: pop_many("LMPOP", LISTS, ["LEFT", "RIGHT"]),
+        lambda: [rng.choice(["BLPOP", "BRPOP"]), *several(lambda: among(LISTS), 1, 3), rng.choice(["0.01", "-1", "x"])] if rng.random() < 0.1 else ["LLEN", "l2"],
+        lambda: ["BLMOVE", among(LISTS), among(LISTS), "LEFT", "RIGHT", rng.choice(["0.01", "-1", "nan"])] if rng.random() < 0.1 else ["LLEN", "l2"],
+        lambda: pop_many("LMPOP", LISTS, ["LEFT"]),
+        lambda: ["DEL", among(LISTS)] if rng.random() < 0.1 else ["TYPE", among(LISTS)],
+    ],
+    "sets": [
+        lambda: ["SADD", among(SETS), *several(member, 1, 6)],
+        lambda: grow_many("SADD", SETS, rng.choice([member, number_text])) if rng.random() < 0.1 else ["SCARD", among(SETS)],
+        lambda: ["SREM", among(SETS), *several(member, 1, 20)],
+        lambda: ["SMISMEMBER", among(SETS), *several(member, 1, 5)],
+        lambda: ["SMEMBERS", among(SETS)],
+        lambda: ["SMOVE", among(SETS), among(SETS), member()],
+        lambda: [rng.choice(["SUNION", "SINTER", "SDIFF"]), *several(lambda: among(SETS))],
+        lambda: [rng.choice(["SUNIONSTORE", "SINTERSTORE", "SDIFFSTORE"]), rng.choice(SETS), *several(lambda: among(SETS))],
+        lambda: intersection_count("SINTERCARD", SETS),
+        lambda: ["SRANDMEMBER", among(SETS), *rng.choice([[], ["5"], ["-5"], ["0"], ["x"], ["-9223372036854775808"]])],
+        lambda: ["SPOP", rng.choice(SETS), "0"],
+        lambda: ["SPOP", among(SETS), rng.choice(["-1", "x", "1.5"])],
+        lambda: ["SSCAN", among(SETS), "0", "COUNT", "100000", *rng.choice([[], ["MATCH", "*1*"], ["COUNT", "0"], ["FOO"]])],
+        lambda: ["DEL", among(SETS)] if rng.random() < 0.1 else ["SISMEMBER", among(SETS), member()],
+    ],
+    "keys": [
+        sort,
+        lambda: ["LCS", k(), k(), *rng.choice([[], ["LEN"], ["IDX"], ["IDX", "WITHMATCHLEN"], ["IDX", "MINMATCHLEN", "3"], ["LEN", "IDX"], ["FOO"]])],
+        lambda: ["MOVE", k(), rng.choice(["1", "0", "99", "x"])],
+        lambda: ["SWAPDB", rng.choice(["0", "1", "99", "x"]), rng.choice(["0", "1", "-1"])] if rng.random() < 0.2 else ["DBSIZE"],
+        lambda: ["OBJECT", rng.choice(["REFCOUNT", "FREQ", "FOO"]), rng.choice(["nokey", "nokey2"])],
+        lambda: [rng.choice(["SETBIT", "SETBIT", "GETBIT"]), k(), rng.choice(["0", "7", "100", "-1", "x", "4294967296"]), rng.choice(["0", "1", "2"])],
+        lambda: ["RANDOMKEY"],
+        lambda: ["WAIT", rng.choice(["0", "-1", "x"]), "0"],
+        copied,
+        lambda: ["DUMP", "nosuchkey"],
+        lambda: [rng.choice(["EXPIRE", "TTL", "PERSIST", "TYPE"]), rng.choice(LISTS + SETS + SORTED), *rng.choice([[], ["100000"]])],
+        lambda: [rng.choice(["RENAME", "COPY"]), rng.choice(LISTS + SETS + SORTED), rng.choice(LISTS + SETS + SORTED)] if rng.random() < 0.3 else ["DBSIZE"],
+    ],
+    "transactions": [
+        transaction,
+        lambda: [rng.choice(["EXEC", "DISCARD", "UNWATCH", "WATCH"])],
+        lambda: ["PUBLISH", "channel", v()],
+        lambda: ["PUBSUB", rng.choice(["CHANNELS", "NUMPAT", "NUMSUB", "FOO"])],
+    ],
+}
 for members in FAMILIES.values():
     GENERATORS += members
 if family:
@@ -388,7 +534,7 @@ def shape(words, reply):
     if name in UNORDERED and isinstance(value, list):
         if name == "HGETALL" and kind == "*":
             value = sorted(zip(value[::2], value[1::2]), key=repr)
-        elif name == "SCAN" and len(value) == 2 and isinstance(value[1][1], list):
+        elif name in ("SCAN", "SSCAN") and len(value) == 2 and isinstance(value[1][1], list):
             value = [value[0], sorted(value[1][1], key=repr)]
         else:
             value = sorted(value, key=repr)
@@ -399,15 +545,18 @@ servers = {protocol: (Connection(redis_port, protocol), Connection(our_port, pro
 for connection in servers[2]:
     connection.call(["FLUSHALL"])
 history, differences = [], 0
+waiting, protocol = [], 2
 for number in range(commands):
-    words = rng.choice(GENERATORS)()
-    protocol = rng.choice([2, 3])
+    if not waiting:
+        made, protocol = rng.choice(GENERATORS)(), rng.choice([2, 3])
+        waiting = list(made) if isinstance(made, Sequence) else [made]
+    words = waiting.pop(0)
     theirs, ours = (shape(words, connection.call(words)) for connection in servers[protocol])
     history.append(words)
     if theirs != ours:
         differences += 1
         print(f"\n#{number} RESP{protocol} {words!r:.300}\n  redis {theirs!r:.300}\n  ours  {ours!r:.300}")
-        touched = set(map(str, words[1:])) & set(KEYS + HASHES + SORTED + TIED + SETS)
+        touched = set(map(str, words[1:])) & set(KEYS + HASHES + SORTED + TIED + SETS + LISTS)
         for earlier in [line for line in history[:-1] if touched & set(map(str, line[1:]))][-4:]:
             print(f"    before: {earlier!r:.200}")
         if differences >= 25:

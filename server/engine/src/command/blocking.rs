@@ -66,8 +66,9 @@ impl Demand {
         }
     }
 
-    /// The reply if it is not met in time.
-    pub(crate) fn reply_in_vain(&self, reply: &mut ReplyWriter<'_>) {
+    /// The reply if it is not met at once, where nothing may wait. One that is not met in time has a null array for an
+    /// answer whatever it wanted.
+    fn reply_in_vain(&self, reply: &mut ReplyWriter<'_>) {
         match self {
             Self::Move { .. } => reply.null(),
             Self::List { .. } | Self::SortedSet(_) => reply.null_array(),
