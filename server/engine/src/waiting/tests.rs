@@ -1,3 +1,6 @@
+//! Tests of waiting: who is served, in which order, by whom and with what; who is sent away, and that no element is lost
+//! between those who bring and those who wait.
+
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
