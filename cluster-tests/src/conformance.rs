@@ -10,6 +10,7 @@
 pub mod debian;
 pub mod programs;
 pub mod redis_py;
+pub mod redis_rs;
 pub mod report;
 pub mod results;
 pub mod servers;

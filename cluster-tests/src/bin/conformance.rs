@@ -7,6 +7,7 @@
 //! ... -- tcl-cluster [unit ...]    the same against one node that owns all slots
 //! ... -- redis-py [file ...]      redis-py's tests, standalone
 //! ... -- redis-py-cluster [file ...]   the same against three nodes
+//! ... -- redis-rs [file ...]      redis-rs' tests, which start servers and clusters themselves
 //! ... -- report                    the report again, from kept results
 //! ```
 //!
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use nuthatch_cluster_tests::conformance::report::{self, Reason};
 use nuthatch_cluster_tests::conformance::{
-    Case, Outcome, Setup, Side, Trouble, debian, redis_py, results, tcl,
+    Case, Outcome, Setup, Side, Trouble, debian, redis_py, redis_rs, results, tcl,
 };
 
 /// The share of what redis-server passes that must pass here, in percent, by the beginning of the suite's name.
@@ -71,14 +72,16 @@ fn run(words: &[String]) -> Result<bool, Trouble> {
             run_tcl(&setup, true, rest)?;
             run_redis_py(&setup, false, rest)?;
             run_redis_py(&setup, true, rest)?;
+            run_redis_rs(&setup, &root, rest)?;
         }
         "tcl" => run_tcl(&setup, false, rest)?,
         "tcl-cluster" => run_tcl(&setup, true, rest)?,
         "redis-py" => run_redis_py(&setup, false, rest)?,
         "redis-py-cluster" => run_redis_py(&setup, true, rest)?,
+        "redis-rs" => run_redis_rs(&setup, &root, rest)?,
         "report" => {}
         other => {
-            let known = "all, tcl, tcl-cluster, redis-py, redis-py-cluster, report";
+            let known = "all, tcl, tcl-cluster, redis-py, redis-py-cluster, redis-rs, report";
             return Err(Trouble(format!("what is '{other}'? One of: {known}")));
         }
     }
@@ -96,6 +99,13 @@ fn run_redis_py(setup: &Setup, cluster: bool, chosen: &[String]) -> Result<(), T
     let source = redis_py::source(setup)?;
     run_units(setup, redis_py::suite(cluster), &redis_py::FILES, chosen, |file, side| {
         redis_py::run_file(setup, &source, file, side, cluster, PORT)
+    })
+}
+
+fn run_redis_rs(setup: &Setup, root: &Path, chosen: &[String]) -> Result<(), Trouble> {
+    let source = redis_rs::source(setup, &root.join("cluster-tests"))?;
+    run_units(setup, redis_rs::SUITE, &redis_rs::FILES, chosen, |file, side| {
+        redis_rs::run_file(setup, &source, file, side)
     })
 }
 
