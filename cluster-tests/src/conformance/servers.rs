@@ -52,6 +52,8 @@ impl Reference {
         };
         command.args(["--port", &port.to_string(), "--dir"]).arg(&directory);
         command.args(["--save", "", "--enable-debug-command", "yes", "--enable-protected-configs", "yes"]);
+        // Some tests count on requests of several connections running in the order in which they were sent.
+        command.args(["--io-threads", "1"]);
         if cluster {
             command.args(["--cluster-enabled", "yes"]);
         }

@@ -136,7 +136,7 @@ fn a_wait_ends_when_its_time_is_up_or_somebody_says_so() {
     let (mut blocked, mut other) = (server.connect(), server.connect());
     blocked.talk(&[
         ("BLPOP k 0.01", "*-1"),
-        ("BLMOVE k l LEFT LEFT 0.01", "$-1"),
+        ("BLMOVE k l LEFT LEFT 0.01", "*-1"),
         ("BZPOPMIN k 0.01", "*-1"),
         ("BLPOP k -1", "-ERR timeout is negative"),
     ]);
