@@ -76,8 +76,8 @@ pub struct Engine {
     swapping: RwLock<()>,
     hash: KeyHash,
     turns: Turns,
-    /// How many clients have had to wait.
-    waiters: AtomicU64,
+    /// How many times clients have begun to watch keys or to wait for them.
+    attending: AtomicU64,
 }
 
 /// What all slots have in common: the keyed hash of their tables, what may be tuned in them (the limits of the
@@ -110,7 +110,7 @@ impl Engine {
             turns: Turns::default(),
             in_cluster: options.in_cluster,
             swapping: RwLock::default(),
-            waiters: AtomicU64::new(0),
+            attending: AtomicU64::new(0),
         }
     }
 
@@ -224,9 +224,9 @@ impl Engine {
         }
     }
 
-    /// The number of the next client that has to wait.
-    pub(crate) fn next_waiter(&self) -> u64 {
-        self.waiters.fetch_add(1, Ordering::Relaxed)
+    /// The number of the next client that attends to keys.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.attending.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The slot at a place, if its database was ever used.

@@ -30,16 +30,15 @@ pub struct Parcel {
 }
 
 impl Engine {
-    /// Copies a key that is in that slot; `None` if it is not there. `watcher` is the client's number.
+    /// Copies a key that is in that slot; `None` if it is not there.
     pub fn pack(
         &self,
         cx: &mut Context<'_>,
-        watcher: u64,
         db: usize,
         slot: Slot,
         key: &[u8],
     ) -> Result<Option<Parcel>, Refused> {
-        let mut watching = self.watching(watcher);
+        let mut watching = self.watching();
         self.watch(cx, &mut watching, db, slot, key)?;
         let copied = match self.begin(cx, &Places::default(), Some(&watching))? {
             Some(mut transaction) => transaction.copy(cx, db, key, Version::Oldest),
@@ -85,7 +84,7 @@ mod tests {
 
     fn pack(bench: &mut Bench, key: &str) -> Option<Parcel> {
         let (engine, mut cx) = bench.parts();
-        engine.pack(&mut cx, 1, 0, Slot::of_key(key.as_bytes()), key.as_bytes()).expect("gates are open")
+        engine.pack(&mut cx, 0, Slot::of_key(key.as_bytes()), key.as_bytes()).expect("gates are open")
     }
 
     fn deliver(bench: &mut Bench, parcel: Parcel) -> bool {

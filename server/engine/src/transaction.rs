@@ -195,7 +195,7 @@ mod tests {
     fn one_client_changes_what_another_watches_all_at_once() {
         let mut bench = Bench::new();
         let (engine, mut cx) = bench.parts();
-        let mut watching = engine.watching(1);
+        let mut watching = engine.watching();
         engine.watch(&mut cx, &mut watching, 0, Slot::of_key(b"a"), b"a").expect("gates are open");
         let held = HeldBack::default();
         cx.hold_back(Some(&held));
@@ -224,8 +224,8 @@ mod tests {
         let both = [(DataCommand::Incr, "INCR a"), (DataCommand::Incr, "INCR b")];
         let look = [(DataCommand::MGet, "MGET b a")];
         // Adds one to what it reads, if nobody was faster; whether it could.
-        let add = |cx: &mut Context<'_>, id: u64| {
-            let mut watching = engine.watching(id);
+        let add = |cx: &mut Context<'_>| {
+            let mut watching = engine.watching();
             engine.watch(cx, &mut watching, 0, Slot::of_key(b"c"), b"c").expect("gates are open");
             let read = together(engine, cx, None, &[(DataCommand::Get, "GET c")]);
             let read = read.expect("gates are open").expect("nothing is watched");
@@ -241,7 +241,7 @@ mod tests {
                     run(id, &|cx| {
                         for _ in 0..ROUNDS {
                             assert!(together(engine, cx, None, &both).is_ok());
-                            while !add(cx, id) {}
+                            while !add(cx) {}
                         }
                     });
                 });

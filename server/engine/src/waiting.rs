@@ -171,7 +171,7 @@ impl Engine {
             Demand::List { .. } | Demand::SortedSet(_) => None,
         };
         let waiter = Arc::new(Waiter {
-            id: self.next_waiter(),
+            id: self.next_number(),
             demand: request.demand,
             destination: destination.filter(|place| keys.iter().any(|(own, _)| own != place)),
             protocol,

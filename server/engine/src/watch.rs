@@ -78,9 +78,9 @@ impl Watching {
 }
 
 impl Engine {
-    /// A client that watches nothing yet. `id` is its alone among those that watch.
-    pub fn watching(&self, id: u64) -> Watching {
-        let watcher = Arc::new(Watcher { id, touched: AtomicBool::new(false) });
+    /// A client that watches nothing yet.
+    pub fn watching(&self) -> Watching {
+        let watcher = Arc::new(Watcher { id: self.next_number(), touched: AtomicBool::new(false) });
         Watching { watcher, keys: BTreeSet::new(), bytes: 0 }
     }
 
@@ -141,7 +141,7 @@ mod tests {
             }
         };
         run(&mut bench, before);
-        let mut watching = bench.engine.watching(1);
+        let mut watching = bench.engine.watching();
         watch(&mut bench, &mut watching, "k");
         run(&mut bench, after);
         let (engine, mut cx) = bench.parts();
@@ -200,7 +200,7 @@ mod tests {
     fn keys_that_expire_by_themselves_are_changes_too() {
         let mut bench = Bench::new();
         bench.check("SET k 1 PX 100", "+OK");
-        let mut watching = bench.engine.watching(1);
+        let mut watching = bench.engine.watching();
         watch(&mut bench, &mut watching, "k");
         bench.now += 200;
         assert_eq!((watching.is_touched(), bench.expire(10), watching.is_touched()), (false, 1, true));
@@ -209,8 +209,8 @@ mod tests {
     #[test]
     fn nothing_is_left_of_a_watch_that_ended() {
         let mut bench = Bench::new();
-        let mut one = bench.engine.watching(1);
-        let mut other = bench.engine.watching(2);
+        let mut one = bench.engine.watching();
+        let mut other = bench.engine.watching();
         for key in ["a", "b", "a"] {
             watch(&mut bench, &mut one, key);
         }
@@ -229,11 +229,11 @@ mod tests {
     fn a_slot_that_is_not_served_is_not_watched() {
         let mut bench = Bench::new();
         let slot = Slot::of_key(b"k");
-        let mut watching = bench.engine.watching(1);
+        let mut watching = bench.engine.watching();
         watch(&mut bench, &mut watching, "k");
         bench.engine.set_gate(slot, Gate::Shut);
         let (engine, mut cx) = bench.parts();
-        let mut late = engine.watching(2);
+        let mut late = engine.watching();
         assert_eq!(engine.watch(&mut cx, &mut late, 0, slot, b"k"), Err(Refused { slot }));
         assert!(late.is_empty());
         let begun = engine.begin(&mut cx, &crate::Places::default(), Some(&watching));

@@ -85,7 +85,7 @@ mod tests {
             bench.check("MSET after 1 both 1", "+OK");
             bench.db = 0;
             let (engine, mut cx) = bench.parts();
-            let mut watching = engine.watching(1);
+            let mut watching = engine.watching();
             let slot = Slot::of_key(key.as_bytes());
             engine.watch(&mut cx, &mut watching, 0, slot, key.as_bytes()).expect("gates are open");
             bench.check("SWAPDB 7 0", "+OK");
@@ -113,7 +113,7 @@ mod tests {
         bench.now += 10;
         bench.db = 1;
         let (engine, mut cx) = bench.parts();
-        let mut watching = engine.watching(1);
+        let mut watching = engine.watching();
         let slot = Slot::of_key(b"stale");
         engine.watch(&mut cx, &mut watching, 1, slot, b"stale").expect("gates are open");
         bench.check_all(&[("SWAPDB 0 1", "+OK"), ("EXISTS stale", ":0")]);

@@ -182,6 +182,7 @@ async fn run(thread: &Thread, session: &Session, args: Args<'_>) -> Result<bool,
                 sent?;
                 break;
             }
+            let _turn = thread.seat.turn();
             let mut scratch = thread.scratch.borrow_mut();
             if thread.node.engine.deliver(&mut scratch.engine.context(thread, clock::now()), parcel) {
                 break;
@@ -196,9 +197,10 @@ async fn run(thread: &Thread, session: &Session, args: Args<'_>) -> Result<bool,
 /// Copies a key, if it is there.
 fn pack(thread: &Thread, session: &Session, key: &[u8]) -> Result<Option<Parcel>, Failure> {
     let slot = Slot::of_key(key);
+    let _turn = thread.seat.turn();
     let mut scratch = thread.scratch.borrow_mut();
     let mut cx = scratch.engine.context(thread, clock::now());
-    let packed = thread.node.engine.pack(&mut cx, session.client.id, session.db, slot, key);
+    let packed = thread.node.engine.pack(&mut cx, session.db, slot, key);
     packed.map_err(|refused: Refused| Failure::NotHere(format!("ERR {refused}")))
 }
 

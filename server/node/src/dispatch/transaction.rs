@@ -257,7 +257,7 @@ impl Batch<'_> {
         let engine = &self.thread.node.engine;
         let mut watching = match self.session.watching.take() {
             Some(watching) => watching,
-            None => Box::new(engine.watching(self.session.client.id)),
+            None => Box::new(engine.watching()),
         };
         let db = self.session.db;
         let mut cx = self.engine.context(self.thread, self.now);
