@@ -1,4 +1,4 @@
-//! redis-py's own tests, standalone and against a cluster of three nodes.
+//! The tests of the client redis-py, standalone and against a cluster of three nodes.
 //!
 //! The sources with their tests come from the package registry, what they need goes into a virtual environment beside
 //! them. Each file of tests is a unit, run alone against a fresh server or cluster, so that one that hangs or takes the

@@ -1,4 +1,4 @@
-//! redis-rs' own tests, which start the servers they need: alone, or as a cluster made by redis-cli.
+//! The tests of the client redis-rs, which start the servers they need: alone, or as a cluster made by redis-cli.
 //!
 //! The published crate has its tests but not all that they depend on, so a copy gets a manifest of its own: with the
 //! crate that starts servers from the registry, and the attribute `async_test` from `conformance/test-macros`. Each file
