@@ -111,6 +111,20 @@ fn a_slot_is_given_away_only_when_it_is_empty() {
 }
 
 #[test]
+fn a_client_that_waits_is_sent_after_its_slot() {
+    let nodes = cluster_of_three();
+    let to = nodes[1].command("CLUSTER MYID");
+    std::thread::scope(|threads| {
+        let waiting = threads.spawn(|| nodes[0].command("BLPOP hello 0"));
+        eventually("it waits", || nodes[0].command("INFO clients").contains("blocked_clients:1"));
+        nodes[0].ok(&format!("CLUSTER SETSLOT 866 NODE {to}"));
+        let sent = waiting.join().expect("no panic");
+        assert_eq!(sent, format!("MOVED 866 127.0.0.1:{}", nodes[1].port));
+    });
+    assert!(nodes[0].command("INFO clients").contains("blocked_clients:0"));
+}
+
+#[test]
 fn a_cluster_comes_back_under_other_ports() {
     let mut nodes = cluster_of_three();
     let slots = |node: &Server| {
