@@ -19,13 +19,11 @@ use std::process::ExitCode;
 
 use nuthatch_cluster_tests::conformance::report::{self, Reason};
 use nuthatch_cluster_tests::conformance::{
-    Case, Outcome, Setup, Side, Trouble, debian, redis_py, redis_rs, results, tcl,
+    Case, Outcome, Setup, Side, Trouble, debian, redis_py, redis_rs, results, servers, tcl,
 };
 
 /// The share of what redis-server passes that must pass here, in percent, by the beginning of the suite's name.
 const TARGETS: [(&str, f64); 2] = [("tcl", 98.0), ("redis-", 95.0)];
-
-const PORT: u16 = 21_900;
 
 const PREAMBLE: &str = "\
 # Compatibility
@@ -91,14 +89,14 @@ fn run(words: &[String]) -> Result<bool, Trouble> {
 fn run_tcl(setup: &Setup, cluster: bool, chosen: &[String]) -> Result<(), Trouble> {
     let source = debian::redis_source(setup)?;
     run_units(setup, tcl::suite(cluster), &tcl::UNITS, chosen, |unit, side| {
-        tcl::run(setup, &source, unit, side, cluster, PORT)
+        tcl::run(setup, &source, unit, side, cluster, servers::free_ports()?)
     })
 }
 
 fn run_redis_py(setup: &Setup, cluster: bool, chosen: &[String]) -> Result<(), Trouble> {
     let source = redis_py::source(setup)?;
     run_units(setup, redis_py::suite(cluster), &redis_py::FILES, chosen, |file, side| {
-        redis_py::run_file(setup, &source, file, side, cluster, PORT)
+        redis_py::run_file(setup, &source, file, side, cluster, servers::free_ports()?)
     })
 }
 

@@ -44,12 +44,21 @@ pub fn run_within(command: &mut Command, limit: Duration) -> Result<Printed, Tro
     while child.try_wait().map_err(Trouble::when(format!("waiting for {what}")))?.is_none() {
         if begun.elapsed() > limit {
             finished = false;
-            let _ = Command::new("kill").args(["-9", "--", &format!("-{}", child.id())]).status();
+            kill_group(child.id());
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+    // What it leaves behind would hold ports and its output open.
+    kill_group(child.id());
     let bytes = reader.join().unwrap_or_default();
     Ok(Printed { text: String::from_utf8_lossy(&bytes).into_owned(), finished })
+}
+
+/// Kills what is left of a group of processes.
+fn kill_group(leader: u32) {
+    let mut command = Command::new("kill");
+    command.args(["-9", "--", &format!("-{leader}")]).stdout(Stdio::null()).stderr(Stdio::null());
+    let _ = command.status();
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!
 //! **The selection**, all of it here: [`FILES`] are the files that talk to a server about commands that exist here;
 //! [`LEFT_OUT`] are the beginnings of the names of cases about commands that do not. Not among the files: modules
-//! (search, json, bloom, timeseries), vector sets, scripts and functions, sentinel, TLS, several databases at once
+//! (search, json, bloom, timeseries), vector sets, scripts and functions (and the locks made of them), sentinel, TLS, several databases at once
 //! (`multidb`), client-side caching, credentials providers, and those that never ask a server anything. [`marks`] leaves
 //! out what the suite itself marks as belonging to modules, TLS, replicas or fixed addresses.
 
@@ -37,7 +37,7 @@ const NEEDED: [&str; 10] = [
 ];
 
 /// The files that talk to a server about commands that exist here.
-pub const FILES: [&str; 34] = [
+pub const FILES: [&str; 32] = [
     "test_client.py",
     "test_cluster.py",
     "test_cluster_transaction.py",
@@ -50,7 +50,6 @@ pub const FILES: [&str; 34] = [
     "test_hash.py",
     "test_keyspace_notifications.py",
     "test_legacy_responses_arg.py",
-    "test_lock.py",
     "test_monitor.py",
     "test_multiprocessing.py",
     "test_parsers/test_errors.py",
@@ -68,7 +67,6 @@ pub const FILES: [&str; 34] = [
     "test_asyncio/test_encoding.py",
     "test_asyncio/test_hash.py",
     "test_asyncio/test_keyspace_notifications.py",
-    "test_asyncio/test_lock.py",
     "test_asyncio/test_monitor.py",
     "test_asyncio/test_pipeline.py",
     "test_asyncio/test_pubsub.py",

@@ -5,7 +5,8 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +16,25 @@ use super::{Setup, Side, Trouble};
 
 /// How long a server may take to answer its first command.
 const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// Where servers listen.
+const PORTS: Range<u16> = 21_900..21_990;
+
+/// How far from its port redis-server listens for other nodes.
+const BUS_DISTANCE: u16 = 10_000;
+
+/// How many nodes a cluster has.
+pub const NODES: u16 = 3;
+
+/// A port from which on as many as a cluster needs are free, so that runs beside each other do not meet.
+pub fn free_ports() -> Result<u16, Trouble> {
+    let free = |first: &u16| {
+        let bus = (0..NODES).map(|number| first + number + BUS_DISTANCE);
+        (*first..first + NODES).chain(bus).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+    };
+    let found = PORTS.step_by(usize::from(NODES)).find(free);
+    found.ok_or_else(|| Trouble("no ports are free".to_owned()))
+}
 
 /// A running server; killed, and its directory removed, when dropped.
 #[derive(Debug)]
@@ -99,9 +119,6 @@ impl Reference {
         Ok(String::from_utf8_lossy(&reply[..len]).into_owned())
     }
 }
-
-/// How many nodes a cluster has.
-pub const NODES: u16 = 3;
 
 /// A running cluster, made by redis-cli.
 #[derive(Debug)]
