@@ -2,7 +2,8 @@
 //!
 //! A function without parameters runs once; one that takes a `bool` becomes two tests, one for each value; one that
 //! takes anything else takes a connection to a fresh server. The function must stand in a crate whose root has redis-rs'
-//! module `support`.
+//! module `support`, which remembers that something panicked until the end of a run: after a test that panicked, an empty
+//! run makes it forget, so that the next test is not blamed.
 
 use proc_macro::{Delimiter, TokenStream, TokenTree};
 
@@ -25,7 +26,12 @@ pub fn async_test(_arguments: TokenStream, item: TokenStream) -> TokenStream {
     let test = |suffix: &str, call: &str| {
         format!(
             "{attributes} #[test] fn {name}{suffix}() {result} {{ {inner} \
-             crate::support::block_on_all({call}, crate::support::RuntimeType::Tokio) }}"
+             use ::std::panic::{{AssertUnwindSafe, catch_unwind, resume_unwind}}; \
+             let tokio = crate::support::RuntimeType::Tokio; \
+             let run = AssertUnwindSafe(|| crate::support::block_on_all({call}, tokio)); \
+             catch_unwind(run).unwrap_or_else(|panic| {{ \
+             let _ = catch_unwind(AssertUnwindSafe(|| crate::support::block_on_all(async {{}}, tokio))); \
+             resume_unwind(panic) }}) }}"
         )
     };
     let tests = if parameters.is_empty() {
