@@ -171,10 +171,11 @@ impl Driver {
                 let empty = self.gates.hold(slot);
                 let _ = answer.send(empty);
             }
-            Event::Release(slot) => {
+            Event::Release(slot, done) => {
                 self.gates.release(slot);
                 let view = self.shared.view();
                 self.gates.open_gained(&view.topology, &view.standing);
+                let _ = done.send(());
             }
             Event::Reset(hard, done) => {
                 self.begin_anew(hard)?;

@@ -180,8 +180,9 @@ impl Shared {
         } else {
             Err(GiveError::HasKeys(slot))
         };
-        // The gate must not stay shut because the queue is full.
-        while self.tell(Event::Release(slot)) == Err(NotTaken::Full) {
+        // The gate must not stay shut because the queue is full, and whoever is told that the slot stays may write to it at
+        // once.
+        while self.ask(|done| Event::Release(slot, done)).await == Err(NotTaken::Full) {
             sleep(PAUSE).await;
         }
         given

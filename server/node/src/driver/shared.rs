@@ -168,7 +168,7 @@ pub(crate) enum Event {
     /// Shut that slot's gate, and say whether the slot is empty.
     Hold(Slot, oneshot::Sender<bool>),
     /// Let that slot's gate follow the topology again.
-    Release(Slot),
+    Release(Slot, oneshot::Sender<()>),
     /// Begin anew, alone; if `true` under another id.
     Reset(bool, oneshot::Sender<()>),
     /// End.
