@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use nuthatch_engine::{Parcel, Refused};
+use nuthatch_engine::{Engine, Parcel, Refused};
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -165,26 +165,25 @@ async fn run(thread: &Thread, session: &Session, args: Args<'_>) -> Result<bool,
     for key in order.keys.iter() {
         let mut replace = order.replace;
         let mut attempts = 0..ATTEMPTS;
-        while let Some(parcel) = pack(thread, session, key)? {
-            if attempts.next().is_none() {
-                thread.node.engine.keep(parcel);
+        while let Some(mut packed) = pack(thread, session, key)? {
+            let Some(parcel) = packed.parcel.as_ref().filter(|_| attempts.next().is_some()) else {
                 return Err(Failure::Restless);
-            }
+            };
             let sent = match target {
-                Some(ref mut target) => send(thread, target, key, &parcel, replace).await,
+                Some(ref mut target) => send(thread, target, key, parcel, replace).await,
                 None => match Target::connect(&order).await {
-                    Ok(connected) => send(thread, target.insert(connected), key, &parcel, replace).await,
+                    Ok(connected) => send(thread, target.insert(connected), key, parcel, replace).await,
                     Err(failure) => Err(failure),
                 },
             };
-            if sent.is_err() || order.copy {
-                thread.node.engine.keep(parcel);
-                sent?;
+            sent?;
+            if order.copy {
                 break;
             }
             let _turn = thread.seat.turn();
             let mut scratch = thread.scratch.borrow_mut();
-            if thread.node.engine.deliver(&mut scratch.engine.context(thread, clock::now()), parcel) {
+            let mut cx = scratch.engine.context(thread, clock::now());
+            if packed.parcel.take().is_some_and(|parcel| thread.node.engine.deliver(&mut cx, parcel)) {
                 break;
             }
             // It changed on the way: what is there now is our own older copy.
@@ -194,14 +193,30 @@ async fn run(thread: &Thread, session: &Session, args: Args<'_>) -> Result<bool,
     Ok(target.is_some())
 }
 
+/// A parcel on its way. Unless it is delivered the key stays, also if the client that sends it is cut off meanwhile: else
+/// the key would be watched for good.
+struct Packed<'a> {
+    engine: &'a Engine,
+    parcel: Option<Parcel>,
+}
+
+impl Drop for Packed<'_> {
+    fn drop(&mut self) {
+        if let Some(parcel) = self.parcel.take() {
+            self.engine.keep(parcel);
+        }
+    }
+}
+
 /// Copies a key, if it is there.
-fn pack(thread: &Thread, session: &Session, key: &[u8]) -> Result<Option<Parcel>, Failure> {
+fn pack<'a>(thread: &'a Thread, session: &Session, key: &[u8]) -> Result<Option<Packed<'a>>, Failure> {
     let slot = Slot::of_key(key);
     let _turn = thread.seat.turn();
     let mut scratch = thread.scratch.borrow_mut();
     let mut cx = scratch.engine.context(thread, clock::now());
     let packed = thread.node.engine.pack(&mut cx, session.db, slot, key);
-    packed.map_err(|refused: Refused| Failure::NotHere(format!("ERR {refused}")))
+    let parcel = packed.map_err(|refused: Refused| Failure::NotHere(format!("ERR {refused}")))?;
+    Ok(parcel.map(|parcel| Packed { engine: &thread.node.engine, parcel: Some(parcel) }))
 }
 
 async fn send(
