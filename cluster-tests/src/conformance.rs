@@ -89,6 +89,8 @@ pub struct Setup {
     pub nuthatch: PathBuf,
     /// Where fetched suites, logs and results lie.
     pub work: PathBuf,
+    /// What this server is told when it starts, besides what both are told.
+    pub options: &'static [&'static str],
 }
 
 /// Why a run could not be done.

@@ -34,6 +34,9 @@ other. The measure is the share of the cases that redis-server passes. Made by
 ```text
 cargo build --release && cargo run --release -p nuthatch-cluster-tests --bin conformance -- all
 ```
+
+For the Tcl suites, which are those of 7.0.15, Nuthatch runs with `compatibility-version 7.0`: they expect OBJECT ENCODING's names of
+7.0, where every list is a `quicklist` and a set of a few strings a `hashtable`.
 ";
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn run(words: &[String]) -> Result<bool, Trouble> {
     let setup = Setup {
         nuthatch: binary.unwrap_or_else(|| target.join("release/nuthatch")),
         work: target.join("conformance"),
+        options: &[],
     };
     std::fs::create_dir_all(&setup.work).map_err(Trouble::when("making the work folder"))?;
     let (what, rest) = words.split_first().map_or(("help", words), |(what, rest)| (what.as_str(), rest));
@@ -88,6 +92,7 @@ fn run(words: &[String]) -> Result<bool, Trouble> {
 
 fn run_tcl(setup: &Setup, cluster: bool, chosen: &[String]) -> Result<(), Trouble> {
     let source = debian::redis_source(setup)?;
+    let setup = &Setup { options: &tcl::OPTIONS, ..setup.clone() };
     run_units(setup, tcl::suite(cluster), &tcl::UNITS, chosen, |unit, side| {
         tcl::run(setup, &source, unit, side, cluster, servers::free_ports()?)
     })

@@ -74,6 +74,9 @@ impl Reference {
         command.args(["--save", "", "--enable-debug-command", "yes", "--enable-protected-configs", "yes"]);
         // Some tests count on requests of several connections running in the order in which they were sent.
         command.args(["--io-threads", "1"]);
+        if side == Side::Nuthatch {
+            command.args(setup.options);
+        }
         if cluster {
             command.args(["--cluster-enabled", "yes"]);
         }

@@ -51,6 +51,9 @@ pub const UNITS: [&str; 35] = [
     "unit/replybufsize",
 ];
 
+/// What this server is started with: the suite is that of Redis 7.0, and expects its names of encodings.
+pub const OPTIONS: [&str; 2] = ["--compatibility-version", "7.0"];
+
 /// How long a unit may take.
 const UNIT_LIMIT: Duration = Duration::from_secs(300);
 

@@ -35,7 +35,7 @@ pub use standstill::{Seat, Turn};
 pub use store::slot::Gate;
 pub use touched::HeldBack;
 pub use transaction::{Places, Transaction};
-pub use tuning::{Counting, Tuning};
+pub use tuning::{Counting, EncodingNames, Tuning};
 pub use waiting::{Mailbox, Outcome, Wait, Waiter};
 pub use watch::Watching;
 

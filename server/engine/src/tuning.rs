@@ -20,6 +20,17 @@ pub struct Tuning {
     pub counting: Option<Counting>,
     /// Whether OBJECT REFCOUNT may say of small integers that many keys share them, as Redis's do.
     pub shared_integers: bool,
+    /// Whose names OBJECT ENCODING gives.
+    pub encoding_names: EncodingNames,
+}
+
+/// Whose names the forms of values have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncodingNames {
+    /// Redis 7.2's, and for hashes of which fields have deadlines 7.4's.
+    Redis72,
+    /// Redis 7.0's, which does not tell a short list from a long one and has no compact sets of strings.
+    Redis70,
 }
 
 impl Default for Tuning {
@@ -29,6 +40,7 @@ impl Default for Tuning {
             string_max: 512 * 1024 * 1024,
             counting: None,
             shared_integers: true,
+            encoding_names: EncodingNames::Redis72,
         }
     }
 }
@@ -49,6 +61,7 @@ pub(crate) struct Tuned {
     log_factor: AtomicU32,
     decay_minutes: AtomicU32,
     shared_integers: AtomicBool,
+    older_names: AtomicBool,
 }
 
 impl Tuned {
@@ -69,13 +82,14 @@ impl Tuned {
             log_factor: AtomicU32::default(),
             decay_minutes: AtomicU32::default(),
             shared_integers: AtomicBool::default(),
+            older_names: AtomicBool::default(),
         };
         tuned.set(Tuning::default());
         tuned
     }
 
     pub(crate) fn set(&self, tuning: Tuning) {
-        let Tuning { limits, string_max, counting, shared_integers } = tuning;
+        let Tuning { limits, string_max, counting, shared_integers, encoding_names } = tuning;
         self.hash_entries.store(limits.hash_entries, Relaxed);
         self.hash_value.store(limits.hash_value, Relaxed);
         self.list_size.store(limits.list_size, Relaxed);
@@ -91,6 +105,7 @@ impl Tuned {
         }
         self.counts.store(counting.is_some(), Relaxed);
         self.shared_integers.store(shared_integers, Relaxed);
+        self.older_names.store(encoding_names == EncodingNames::Redis70, Relaxed);
     }
 
     #[inline]
@@ -123,6 +138,10 @@ impl Tuned {
     pub(crate) fn shared_integers(&self) -> bool {
         self.shared_integers.load(Relaxed)
     }
+
+    pub(crate) fn encoding_names(&self) -> EncodingNames {
+        if self.older_names.load(Relaxed) { EncodingNames::Redis70 } else { EncodingNames::Redis72 }
+    }
 }
 
 #[cfg(test)]
@@ -135,10 +154,13 @@ mod tests {
         assert_eq!(tuned.limits(), Limits { hash_seed: 7, ..Limits::default() });
         let limits = Limits { hash_entries: 3, list_size: -1, hash_seed: 9, ..Limits::default() };
         let counting = Some(Counting { log_factor: 2, decay_minutes: 4 });
-        tuned.set(Tuning { limits, string_max: 5, counting, shared_integers: false });
+        let encoding_names = EncodingNames::Redis70;
+        tuned.set(Tuning { limits, string_max: 5, counting, shared_integers: false, encoding_names });
         assert_eq!(tuned.limits(), Limits { hash_seed: 7, ..limits });
         assert_eq!((tuned.string_max(), tuned.counting(), tuned.shared_integers()), (5, counting, false));
+        assert_eq!(tuned.encoding_names(), encoding_names);
         tuned.set(Tuning::default());
         assert_eq!((tuned.counting(), tuned.shared_integers()), (None, true));
+        assert_eq!(tuned.encoding_names(), EncodingNames::Redis72);
     }
 }

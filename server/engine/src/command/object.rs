@@ -1,7 +1,8 @@
 //! OBJECT: how a key's value is kept, and when and how often the key was used.
 //!
 //! The names are Redis's for its own forms. Ours differ, but change at the same sizes, so that the names mean the same
-//! to whoever tunes by them. Looking is no use of the key. A key that is not there is null and no error.
+//! to whoever tunes by them; those of Redis 7.0 can be had instead ([`EncodingNames`]). Looking is no use of the key. A
+//! key that is not there is null and no error.
 
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
@@ -10,6 +11,8 @@ use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::store::entry::{Entry, Origin, ValueRef};
 use crate::store::locked::LockedSlots;
+use crate::tuning::EncodingNames;
+use crate::value::Object;
 
 /// The longest string that Redis keeps in one allocation with its header.
 const EMBEDDED_MAX: usize = 44;
@@ -24,20 +27,34 @@ pub(super) fn encoding(
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
+    let names = slots.tuned().encoding_names();
     match slots.unused_entry(cx, args.at(2)) {
         None => reply.null(),
-        Some(entry) => reply.bulk(encoding_of(entry).as_bytes()),
+        Some(entry) => reply.bulk(encoding_of(entry, names).as_bytes()),
     }
     Ok(())
 }
 
-fn encoding_of(entry: &Entry) -> &'static str {
+fn encoding_of(entry: &Entry, names: EncodingNames) -> &'static str {
     match entry.value() {
-        ValueRef::Object(object) => object.encoding(),
+        ValueRef::Object(object) => match names {
+            EncodingNames::Redis72 => object.encoding(),
+            EncodingNames::Redis70 => older_name(object),
+        },
         ValueRef::String(_) if entry.origin() == Origin::Edited => "raw",
         ValueRef::String(_) if as_integer(entry).is_some() => "int",
         ValueRef::String(text) if text.len() <= EMBEDDED_MAX => "embstr",
         ValueRef::String(_) => "raw",
+    }
+}
+
+/// What Redis 7.0 would keep the value as.
+fn older_name(object: &Object) -> &'static str {
+    match (object, object.encoding()) {
+        (Object::List(_), _) => "quicklist",
+        (Object::Set(_), "listpack") => "hashtable",
+        (Object::Hash(_), "listpackex") => "listpack",
+        (Object::Set(_) | Object::Hash(_) | Object::SortedSet(_), name) => name,
     }
 }
 
@@ -131,7 +148,7 @@ pub(super) fn memory_usage(
 #[cfg(test)]
 mod tests {
     use crate::testing::Bench;
-    use crate::tuning::{Counting, Tuning};
+    use crate::tuning::{Counting, EncodingNames, Tuning};
 
     #[test]
     fn encodings_of_strings() {
@@ -168,6 +185,23 @@ mod tests {
             ("LPUSH l x", ":1"),
             ("OBJECT ENCODING l", "listpack"),
         ]);
+    }
+
+    #[test]
+    fn encodings_have_the_names_of_an_older_version_if_that_is_wanted() {
+        let mut bench = Bench::new();
+        let values =
+            ["SET s 1", "RPUSH l a", "SADD i 1", "SADD w a", "HSET h f v", "HSET e f v", "ZADD z 1 a"];
+        values.iter().for_each(|command| drop(bench.run(command)));
+        bench.run("HPEXPIRE e 100000 FIELDS 1 f");
+        let check = |bench: &mut Bench, names: [&str; 7]| {
+            for (key, name) in ["s", "l", "i", "w", "h", "e", "z"].into_iter().zip(names) {
+                bench.check(&format!("OBJECT ENCODING {key}"), name);
+            }
+        };
+        check(&mut bench, ["int", "listpack", "intset", "listpack", "listpack", "listpackex", "listpack"]);
+        bench.engine.tune(Tuning { encoding_names: EncodingNames::Redis70, ..Tuning::default() });
+        check(&mut bench, ["int", "quicklist", "intset", "hashtable", "listpack", "listpack", "listpack"]);
     }
 
     #[test]

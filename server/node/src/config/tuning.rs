@@ -5,7 +5,7 @@
 //! CONFIG SET.
 
 use nuthatch_engine::value::Limits;
-use nuthatch_engine::{Counting, Tuning};
+use nuthatch_engine::{Counting, EncodingNames, Tuning};
 
 use super::values::Values;
 
@@ -34,6 +34,10 @@ impl Values {
                 decay_minutes: self.number("lfu-decay-time"),
             }),
             shared_integers: !stamps_matter,
+            encoding_names: match self.text("compatibility-version") {
+                "7.0" => EncodingNames::Redis70,
+                _ => EncodingNames::Redis72,
+            },
         }
     }
 
@@ -64,12 +68,15 @@ mod tests {
             ("maxmemory-policy", "allkeys-lfu"),
             ("lfu-log-factor", "0"),
             ("maxmemory", "1mb"),
+            ("compatibility-version", "7.0"),
         ] {
             set(name, value);
         }
         let limits = Limits { hash_entries: 3, list_size: -1, sorted_set_value: 5, ..Limits::default() };
         let counting = Some(Counting { log_factor: 0, decay_minutes: 1 });
-        let expected = Tuning { limits, string_max: 2 << 20, counting, shared_integers: false };
+        let encoding_names = EncodingNames::Redis70;
+        let expected =
+            Tuning { limits, string_max: 2 << 20, counting, shared_integers: false, encoding_names };
         assert_eq!(values.tuning(), expected);
     }
 }

@@ -9,7 +9,7 @@ const COUNT: Kind = Kind::Integer(0, i64::MAX as u64);
 const SIZE: Kind = Kind::Memory(0);
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 10] = [
+pub(super) static OPTIONS: [OptionSpec; 11] = [
     works("hash-max-listpack-entries", COUNT, "512", "How many fields a compact hash has at most.")
         .alias("hash-max-ziplist-entries"),
     works("hash-max-listpack-value", SIZE, "64", "How long a field or value of a compact hash is at most.")
@@ -28,6 +28,12 @@ pub(super) static OPTIONS: [OptionSpec; 10] = [
         .alias("zset-max-ziplist-entries"),
     works("zset-max-listpack-value", SIZE, "64", "How long a member of a compact sorted set is at most.")
         .alias("zset-max-ziplist-value"),
+    works(
+        "compatibility-version",
+        Kind::Word(&["7.2", "7.0"]),
+        "7.2",
+        "Which version of Redis OBJECT ENCODING takes its names from, for tools that know those of 7.0.",
+    ),
     works("lfu-log-factor", INT, "10", "How much harder the count of a key's uses grows, the larger it is."),
     works("lfu-decay-time", INT, "1", "After how many minutes without use that count falls by one."),
 ];
