@@ -4,7 +4,10 @@
 //! (database, slot), so that no two commands wait for each other in a circle. A shut gate refuses the command before
 //! anything is written: the caller routes it again.
 
+mod ahead;
 mod swap;
+
+pub use ahead::Sought;
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +25,6 @@ use crate::effect::Effect;
 use crate::standstill::{Seat, Turns};
 use crate::store::database::Databases;
 use crate::store::locked::{Guard, LockedSlots};
-use crate::store::prefetch;
 use crate::store::reclaim::Reclaim;
 use crate::store::slot::{Gate, Place, SlotCell};
 use crate::store::table::Table;
@@ -254,38 +256,6 @@ impl Engine {
             reply.rewind(start);
             reply.error(&error.to_string());
         }
-    }
-
-    /// A hint that a command on this key comes soon: the first of three, each bringing closer what the next one needs.
-    /// To hide the waiting, give each of them for a whole window of commands before the next, and then run these.
-    #[inline]
-    pub fn prefetch(&self, db: usize, slot: Slot) {
-        if let Some(database) = self.databases.existing(db) {
-            prefetch::line(&raw const database.slots[slot.index()]);
-        }
-    }
-
-    /// The second hint: the place in the slot's table where the key would be.
-    #[inline]
-    pub fn prefetch_bucket(&self, db: usize, slot: Slot, key: &[u8]) {
-        if let Some(address) = self.peek(db, slot).and_then(|data| data.bucket_address(self.hash.of(key))) {
-            prefetch::line(address);
-        }
-    }
-
-    /// The third hint: the key itself and its value.
-    #[inline]
-    pub fn prefetch_entry(&self, db: usize, slot: Slot, key: &[u8]) {
-        if let Some(address) = self.peek(db, slot).and_then(|data| data.entry_address(self.hash.of(key))) {
-            prefetch::line(address);
-            prefetch::line(address.wrapping_add(64));
-        }
-    }
-
-    /// The slot's data if nobody holds it.
-    #[inline]
-    fn peek(&self, db: usize, slot: Slot) -> Option<Guard<'_>> {
-        self.databases.existing(db)?.slots[slot.index()].try_lock()
     }
 
     /// Opens or shuts a slot in all databases. When this returns, no command runs on a slot that was shut.

@@ -28,7 +28,7 @@ mod watch;
 pub use command::CommandError;
 pub use context::{Context, Rng, Stats};
 pub use effect::{Effect, EffectSink, NoEffects};
-pub use engine::{DatabaseStats, Engine, EngineOptions, Lazyfree, Refused, Removed};
+pub use engine::{DatabaseStats, Engine, EngineOptions, Lazyfree, Refused, Removed, Sought};
 pub use notice::{Classes, NoNotices, NoticeSink};
 pub use parcel::Parcel;
 pub use standstill::{Seat, Turn};

@@ -38,6 +38,8 @@ pub use list::List;
 pub use set::Set;
 pub use sorted_set::{Extreme, LexBound, LexRange, ScoreBound, ScoreRange, SortedSet, Upserted};
 
+use table::Table;
+
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the type of its name")]
@@ -144,6 +146,35 @@ impl Object {
             Self::Set(set) => set.shed(most),
             Self::SortedSet(set) => set.shed(most),
         }
+    }
+
+    /// The table of its elements, if it is a big one that has one.
+    #[inline]
+    fn table(&self) -> Option<&Table> {
+        match self {
+            Self::Hash(hash) => hash.table(),
+            Self::List(_) => None,
+            Self::Set(set) => set.table(),
+            Self::SortedSet(set) => set.table(),
+        }
+    }
+
+    /// Whether an element of it is found in two steps, each of which may wait for memory.
+    #[inline]
+    pub(crate) fn is_table(&self) -> bool {
+        self.table().is_some()
+    }
+
+    /// The address of the bucket where an element would be found, if it has buckets.
+    #[inline]
+    pub(crate) fn bucket_address(&self, element: &[u8]) -> Option<*const u8> {
+        self.table().map(|table| table.bucket_address(element))
+    }
+
+    /// The address of the record that an element probably has.
+    #[inline]
+    pub(crate) fn record_address(&self, element: &[u8]) -> Option<*const u8> {
+        self.table()?.record_address(element)
     }
 
     /// Whether it has none, and so must not stay in the store.

@@ -406,5 +406,8 @@ fn prefetch(engine: &Engine, db: usize, buffer: &[u8], window: &Window) {
     if window.requests().len() > 1 {
         window.keys(buffer).for_each(|(slot, key)| engine.prefetch_bucket(db, slot, key));
         window.keys(buffer).for_each(|(slot, key)| engine.prefetch_entry(db, slot, key));
+        if window.has_elements() {
+            engine.prefetch_elements(db, window.elements(buffer));
+        }
     }
 }

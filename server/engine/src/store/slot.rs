@@ -215,6 +215,21 @@ impl SlotData {
         self.table.entry_address(hash)
     }
 
+    /// Where a key's entry is, whether or not its deadline has passed.
+    #[inline]
+    pub(crate) fn locate(&self, hash: u64, key: &[u8]) -> Option<table::Place> {
+        self.table.locate(hash, key)
+    }
+
+    /// The collection of the entry at a place, if it is one.
+    #[inline]
+    pub(crate) fn collection(&self, place: table::Place) -> Option<&Object> {
+        match self.table.get(place)?.value() {
+            ValueRef::Object(object) => Some(object),
+            ValueRef::String(_) => None,
+        }
+    }
+
     /// The entry of a key, which counts as used; one whose deadline has passed is removed first, which emits its
     /// deletion, and so is every field of a hash.
     #[inline]

@@ -100,6 +100,12 @@ impl Arena {
         Record { key, value: &rest[..header.value] }
     }
 
+    /// The address of the record at a place, to be prefetched.
+    #[inline]
+    pub(super) fn address(&self, place: Place) -> *const u8 {
+        self.chunks[place.chunk()].bytes.as_ptr().wrapping_add(place.offset())
+    }
+
     /// The key of the record at a place.
     #[inline]
     pub(super) fn key(&self, place: Place) -> &[u8] {

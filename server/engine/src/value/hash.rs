@@ -81,6 +81,16 @@ impl Hash {
         }
     }
 
+    /// The table of its fields, if it is a big one.
+    #[inline]
+    pub(super) fn table(&self) -> Option<&Table> {
+        match &self.0 {
+            Form::Compact(_) => None,
+            Form::Table(table) => Some(table),
+            Form::Expiring(expiring) => expiring.fields.table(),
+        }
+    }
+
     /// See [`super::Object::shed`].
     pub(super) fn shed(&mut self, most: usize) -> usize {
         match &mut self.0 {

@@ -130,6 +130,21 @@ impl Links {
         hash.0 as usize & (self.buckets.len() - 1)
     }
 
+    /// The address of the bucket where the search for a hash begins.
+    #[inline]
+    pub(super) fn home_address(&self, hash: PartHash) -> *const u8 {
+        (&raw const self.buckets[self.home(hash)]).cast()
+    }
+
+    /// The place of the first link in the home bucket that may be of that hash.
+    #[inline]
+    pub(super) fn likely(&self, hash: PartHash) -> Option<Place> {
+        let bucket = &self.buckets[self.home(hash)];
+        let lanes = bucket.lanes(hash.tag());
+        let link = bucket.links.get(lanes.trailing_zeros() as usize / 8)?;
+        Some(link.place())
+    }
+
     /// Finds the link of that hash whose place `is` accepts.
     #[inline]
     pub(super) fn find(&self, hash: PartHash, is: impl Fn(Place) -> bool) -> Option<Position> {

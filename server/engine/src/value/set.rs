@@ -87,6 +87,12 @@ impl Set {
         }
     }
 
+    /// Its table, if it is a big one.
+    #[inline]
+    pub(super) fn table(&self) -> Option<&Table> {
+        if let Form::Table(table) = &self.0 { Some(table) } else { None }
+    }
+
     /// See [`super::Object::shed`].
     pub(super) fn shed(&mut self, most: usize) -> usize {
         match &mut self.0 {

@@ -119,6 +119,12 @@ impl SortedSet {
         }
     }
 
+    /// The table of its scores, if it is a big one.
+    #[inline]
+    pub(super) fn table(&self) -> Option<&Table> {
+        if let Form::Indexed(indexed) = &self.0 { Some(&indexed.scores) } else { None }
+    }
+
     /// See [`super::Object::shed`].
     pub(super) fn shed(&mut self, most: usize) -> usize {
         match &mut self.0 {

@@ -108,6 +108,18 @@ impl Table {
         Some(self.links.place(position))
     }
 
+    /// The address of the bucket a key's link would be in.
+    #[inline]
+    pub(super) fn bucket_address(&self, key: &[u8]) -> *const u8 {
+        self.links.home_address(self.hash(key))
+    }
+
+    /// The address of the record that a key probably has, told without touching it.
+    #[inline]
+    pub(super) fn record_address(&self, key: &[u8]) -> Option<*const u8> {
+        self.links.likely(self.hash(key)).map(|place| self.arena.address(place))
+    }
+
     /// The place of a key's record.
     #[inline]
     pub(super) fn find(&self, key: &[u8]) -> Option<Place> {

@@ -4,7 +4,8 @@
 //! the bytes as they are, with one exception: the quotes of an inline request are taken off in place. Such a request is
 //! therefore alone in its window.
 
-use nuthatch_proto::command_table::{CommandSpec, Handler, keys, lookup};
+use nuthatch_engine::Sought;
+use nuthatch_proto::command_table::{CommandSpec, Group, Handler, keys, lookup};
 use nuthatch_proto::resp::{Args, Decoded, Decoder, Limits, ProtocolError, Span};
 use nuthatch_proto::slot::Slot;
 
@@ -97,12 +98,46 @@ impl Window {
         Args::new(buffer, &self.spans[request.first_span as usize..][..request.spans as usize])
     }
 
-    /// The first keys of the requests on data, and their slots.
+    /// The first keys of the requests on data, and their slots; of requests in a row on the same key, the first one's.
     #[inline]
     pub(crate) fn keys<'a>(&'a self, buffer: &'a [u8]) -> impl Iterator<Item = (Slot, &'a [u8])> {
+        let mut previous = None;
         self.requests.iter().filter_map(move |request| {
             let spec = request.spec.filter(|spec| matches!(spec.handler, Handler::Data(_)))?;
-            Some((request.slot, self.args(buffer, request).get(spec.first_key()?)?))
+            let key = (request.slot, self.args(buffer, request).get(spec.first_key()?)?);
+            (previous.replace(key) != Some(key)).then_some(key)
+        })
+    }
+
+    /// The fields and members that the requests will look for, with their slots and keys.
+    #[inline]
+    pub(crate) fn elements<'a>(&'a self, buffer: &'a [u8]) -> impl Iterator<Item = Sought<'a>> + Clone {
+        self.requests.iter().filter_map(move |request| {
+            let spec = request.spec?;
+            let args = self.args(buffer, request);
+            let element = match spec.group {
+                Group::Hash | Group::Set => args.get(2)?,
+                Group::SortedSet => args.get(args.len() - 1)?,
+                Group::Generic
+                | Group::String
+                | Group::Bitmap
+                | Group::List
+                | Group::PubSub
+                | Group::Transactions
+                | Group::Connection
+                | Group::Server
+                | Group::Scripting
+                | Group::Cluster => return None,
+            };
+            Some((request.slot, args.get(1)?, element))
+        })
+    }
+
+    /// Whether a request is on a collection that finds its elements by name.
+    #[inline]
+    pub(crate) fn has_elements(&self) -> bool {
+        self.requests.iter().any(|request| {
+            request.spec.is_some_and(|spec| matches!(spec.group, Group::Hash | Group::Set | Group::SortedSet))
         })
     }
 
