@@ -36,6 +36,18 @@ pub fn free_ports() -> Result<u16, Trouble> {
     found.ok_or_else(|| Trouble("no ports are free".to_owned()))
 }
 
+/// Where suites have ports of their own.
+const SUITE_PORTS: Range<u16> = 23_000..31_000;
+
+/// A port below which so many are free. Runs beside each other begin to look in different places, because a suite takes a
+/// port only some time after it has found it free.
+pub fn free_range(len: u16) -> Result<u16, Trouble> {
+    let first = SUITE_PORTS.start + len * u16::try_from(std::process::id() % 100).unwrap_or_default();
+    let free = |begin: &u16| (*begin..begin + len).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    let found = (first..SUITE_PORTS.end - len).step_by(usize::from(len)).find(free);
+    found.map(|begin| begin + len).ok_or_else(|| Trouble("no range of ports is free".to_owned()))
+}
+
 /// A running server; killed, and its directory removed, when dropped.
 #[derive(Debug)]
 pub struct Reference {
