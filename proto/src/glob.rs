@@ -4,7 +4,9 @@
 //! the next byte literally. A class that is never closed ends with the pattern. Patterns and texts are bytes.
 //!
 //! The time is bounded by the product of the two lengths: on a mismatch only the last star takes one more byte, which
-//! is enough, for whatever an earlier star could have taken the last one can take as well.
+//! is enough, for whatever an earlier star could have taken the last one can take as well. A pattern with more than
+//! [`STARS_MAX`] stars before others matches nothing, because Redis, where each one costs a level of recursion, gives up
+//! there.
 
 /// Whether capital and small ASCII letters are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,15 +17,24 @@ pub enum Case {
     Insensitive,
 }
 
+/// How many stars, each with something behind it, a pattern may have.
+const STARS_MAX: usize = 1000;
+
 /// Whether the pattern matches the whole text.
 pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     let (mut rest, mut left) = (pattern, text);
     // The pattern behind the last star, and the text from where that star may take one more byte.
     let mut retry: Option<(&[u8], &[u8])> = None;
+    let mut stars = 0;
     loop {
         if let [b'*', after @ ..] = rest {
             if after.is_empty() {
                 return true;
+            }
+            // Stars in a row are one.
+            stars += usize::from(after[0] != b'*');
+            if stars > STARS_MAX {
+                return false;
             }
             (rest, retry) = (after, Some((after, left)));
             continue;
@@ -138,6 +149,17 @@ mod tests {
     fn case_may_be_ignored() {
         assert!(matches(b"GE[T-u]*", b"getset", Case::Insensitive));
         assert!(!matches(b"GE[T-u]*", b"getset", Case::Sensitive));
+    }
+
+    #[test]
+    fn too_many_stars_match_nothing() {
+        let text = [b'a'; 2000];
+        for (stars, expected) in [(1000, true), (1001, false)] {
+            let pattern = "*?".repeat(stars);
+            assert_eq!(matches(pattern.as_bytes(), &text, Case::Sensitive), expected, "{stars}");
+        }
+        assert!(matches("*".repeat(5000).as_bytes(), &text, Case::Sensitive));
+        assert!(matches(("*?".repeat(1000) + "**").as_bytes(), &text, Case::Sensitive));
     }
 
     #[test]
