@@ -1,8 +1,9 @@
 //! The databases: 16,384 slots each, and the time wheels of their keys' deadlines.
 //!
 //! A database that nobody used costs a pointer: its slots come into being with the first command that selects it. They never
-//! go away again, so a reference to a slot is good for the engine's life. The state of the gates is kept for databases to
-//! come, under a lock that orders "a database is born" and "a gate is set".
+//! go away again, so a reference to a slot is good for the engine's life. The first one, which every client begins with, is
+//! there from the beginning, so that no client's command has to make it. The state of the gates is kept for databases to come,
+//! under a lock that orders "a database is born" and "a gate is set".
 
 use std::sync::OnceLock;
 
@@ -20,7 +21,7 @@ pub(crate) struct Database {
     pub(crate) wheels: Wheels,
 }
 
-/// All databases of an engine; each is allocated when it is first used.
+/// All databases of an engine; each but the first is allocated when it is first used.
 pub(crate) struct Databases {
     each: Box<[OnceLock<Database>]>,
     /// What every slot's gate is, for databases that come into being later. Held while one does, and while a gate is
@@ -30,10 +31,14 @@ pub(crate) struct Databases {
 
 impl Databases {
     pub(crate) fn new(count: usize) -> Self {
-        Self {
+        let databases = Self {
             each: (0..count).map(|_| OnceLock::new()).collect(),
             gates: Mutex::new(vec![Gate::Open; usize::from(SLOT_COUNT)].into()),
+        };
+        if count > 0 {
+            databases.create(0);
         }
+        databases
     }
 
     pub(crate) fn len(&self) -> usize {
