@@ -9,6 +9,7 @@
 
 mod command;
 mod context;
+mod digest;
 pub mod effect;
 mod engine;
 mod expiry;
@@ -27,6 +28,7 @@ mod watch;
 
 pub use command::CommandError;
 pub use context::{Context, Rng, Stats};
+pub use digest::Digest;
 pub use effect::{Effect, EffectSink, NoEffects};
 pub use engine::{DatabaseStats, Engine, EngineOptions, Lazyfree, Refused, Removed, Sought};
 pub use notice::{Classes, NoNotices, NoticeSink};

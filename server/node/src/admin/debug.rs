@@ -4,6 +4,8 @@
 //! would end or block the process on purpose is not there. SLEEP holds up the client that asked for it and nobody else,
 //! but within a transaction, where everybody waits.
 
+mod dataset;
+
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -27,12 +29,22 @@ const MATCHED_MAX: usize = 1024 * 1024;
 /// What DUMP puts behind a value: two bytes of version, eight of checksum; and one byte of type before it.
 const DUMP_FRAME: usize = 11;
 
-const HELP: [&str; 14] = [
+const HELP: [&str; 24] = [
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "CHANGE-REPL-ID",
     "    Accepted; the replication id stays.",
+    "DIGEST",
+    "    Replies with a digest of all data: equal data, equal digest.",
+    "DIGEST-VALUE <key> [<key> ...]",
+    "    Replies with a digest of each key's value.",
+    "HTSTATS <dbid> [full]",
+    "    Says how many keys a database has, in the words of a hash table.",
+    "HTSTATS-KEY <key> [full]",
+    "    Says how many elements a key's hash table has.",
     "OBJECT <key>",
     "    Describes a key's value.",
+    "POPULATE <count> [<prefix>] [<size>]",
+    "    Makes as many string keys, named key:<num>, or <prefix>:<num>, where there are none.",
     "PROTOCOL <type>",
     "    Replies with a value of that type.",
     "SET-ACTIVE-EXPIRE <0|1>",
@@ -59,7 +71,12 @@ pub(super) fn run(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     match (name.as_slice(), args.len()) {
         (b"sleep", 3) => return Flow::Defer(Deferral::DebugSleep),
         (b"help", 2) => help(reply),
+        (b"digest", 2) => dataset::digest(&call, reply),
+        (b"digest-value", 3..) => dataset::digest_values(&call, reply),
+        (b"htstats", 3..=4) => dataset::table_of_database(&call, reply),
+        (b"htstats-key", 3..=4) => dataset::table_of_key(&call, reply),
         (b"object", 3..) => object(&call, reply),
+        (b"populate", 3..=5) => dataset::populate(&call, reply),
         (b"protocol", 3) => protocol(args.at(2), reply),
         (b"set-active-expire", 3) => {
             call.node.active_expire.store(parse_integer(args.at(2)) != Some(0), Ordering::Relaxed);
