@@ -6,9 +6,16 @@
 //! first, and for the alignment only if the block's address shows that it is needed. That is worth a tenth of the
 //! memory of small keys, and the plain path is the shorter one.
 //!
+//! It also counts the bytes that were asked for and not given back ([`allocated`]), because a limit on memory needs a
+//! figure that falls when something is freed, which the size of the process does not. Each thread adds up its own and
+//! tells the others when it has come to [`TELL_FROM`], so that the count is off by no more than that for each thread. A
+//! thread that ends keeps what it has not told.
+//!
 //! `unsafe` because the allocator's interface is.
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
 use libmimalloc_sys::{
     mi_free, mi_malloc, mi_malloc_aligned, mi_realloc, mi_realloc_aligned, mi_zalloc_aligned,
@@ -21,6 +28,35 @@ pub struct Allocator;
 /// What every block of at least its size is aligned to.
 const PLAIN_ALIGN: usize = 8;
 
+/// From how many bytes on, more or fewer, a thread tells.
+const TELL_FROM: usize = 64 * 1024;
+
+/// What the threads have told.
+static TOLD: AtomicIsize = AtomicIsize::new(0);
+
+thread_local! {
+    /// What this thread has not told.
+    static UNTOLD: Cell<isize> = const { Cell::new(0) };
+}
+
+/// How many bytes are allocated; 0 if the process uses another allocator.
+pub(crate) fn allocated() -> u64 {
+    // A sum below zero is one whose parts are not all told.
+    u64::try_from(TOLD.load(Relaxed)).unwrap_or(0)
+}
+
+/// Counts bytes that were allocated, or freed if they are negative. Sizes of blocks are below `isize::MAX`.
+#[inline]
+fn count(bytes: isize) {
+    let sum = UNTOLD.get().wrapping_add(bytes);
+    if sum.unsigned_abs() < TELL_FROM {
+        UNTOLD.set(sum);
+    } else {
+        TOLD.fetch_add(sum, Relaxed);
+        UNTOLD.set(0);
+    }
+}
+
 // SAFETY: blocks come from mimalloc, hold at least the layout's size, and are aligned as it says: an address that is not
 // is given back at once and asked for again with the alignment. mimalloc's own functions never unwind.
 unsafe impl GlobalAlloc for Allocator {
@@ -30,6 +66,10 @@ unsafe impl GlobalAlloc for Allocator {
         // allocated and is not returned.
         unsafe {
             let block = mi_malloc(layout.size());
+            if block.is_null() {
+                return block.cast();
+            }
+            count(layout.size().cast_signed());
             if block.addr() & (layout.align() - 1) == 0 {
                 return block.cast();
             }
@@ -41,11 +81,16 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as in `alloc`.
-        unsafe { mi_zalloc_aligned(layout.size(), layout.align()).cast() }
+        let block: *mut u8 = unsafe { mi_zalloc_aligned(layout.size(), layout.align()).cast() };
+        if !block.is_null() {
+            count(layout.size().cast_signed());
+        }
+        block
     }
 
     #[inline]
-    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
         // SAFETY: the caller gives back a block it got from here.
         unsafe { mi_free(block.cast()) }
     }
@@ -53,19 +98,40 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: the caller gives a block it got from here; the alignment is a power of two.
-        unsafe {
+        let block: *mut u8 = unsafe {
             if layout.align() <= PLAIN_ALIGN {
                 mi_realloc(block.cast(), size).cast()
             } else {
                 mi_realloc_aligned(block.cast(), size, layout.align()).cast()
             }
+        };
+        if !block.is_null() {
+            count(size.cast_signed().wrapping_sub(layout.size().cast_signed()));
         }
+        block
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_allocated_is_counted_until_it_is_freed() {
+        // The tests' own allocations come from elsewhere, so that only these are counted, on this thread alone.
+        let told = || TOLD.load(Relaxed) + UNTOLD.get();
+        let before = told();
+        let layout = Layout::from_size_align(100_000, 8).expect("a small layout");
+        // SAFETY: the layout is not empty, and the block is freed once with the size it then has.
+        unsafe {
+            let block = Allocator.alloc(layout);
+            assert_eq!(told() - before, 100_000);
+            let block = Allocator.realloc(block, layout, 10);
+            assert_eq!(told() - before, 10);
+            Allocator.dealloc(block, Layout::from_size_align(10, 8).expect("a small layout"));
+        }
+        assert_eq!(told(), before);
+    }
 
     #[test]
     fn blocks_are_aligned_and_keep_their_bytes() {

@@ -12,6 +12,7 @@
 
 pub(crate) mod account;
 mod block;
+mod guard;
 mod refuse;
 mod route;
 pub(crate) mod transaction;
@@ -256,6 +257,9 @@ impl<'a> Batch<'a> {
             return Flow::Done;
         }
         if self.session.client.is_restricted() && self.is_refused_in_mode(spec, &mut reply) {
+            return Flow::Done;
+        }
+        if self.engine.settings.is_guarded && self.is_guarded_against(spec, args, request.slot, &mut reply) {
             return Flow::Done;
         }
         if self.thread.node.pause.is_on(self.now) && self.is_held_back(spec) {

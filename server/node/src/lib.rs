@@ -13,6 +13,7 @@ pub mod config;
 mod dev;
 mod dispatch;
 pub mod driver;
+mod memory;
 mod monitors;
 mod net;
 pub mod node;

@@ -31,6 +31,7 @@ use crate::admin::pause::Pause;
 use crate::clock;
 use crate::config::{Config, Settings};
 use crate::driver::{self, Control, ControlError, ControlOptions, MetadataHandle};
+use crate::memory::Peak;
 use crate::monitors::Monitors;
 use crate::net::clients::Clients;
 use crate::net::io_thread::IoThread;
@@ -98,6 +99,8 @@ pub struct Node {
     pub(crate) active_expire: AtomicBool,
     /// Which commands are held back (CLIENT PAUSE).
     pub(crate) pause: Pause,
+    /// The most memory that was used.
+    pub(crate) peak: Peak,
     stopping: watch::Sender<bool>,
 }
 
@@ -130,6 +133,7 @@ impl Node {
             run_id,
             active_expire: AtomicBool::new(true),
             pause: Pause::default(),
+            peak: Peak::default(),
             stopping: watch::Sender::new(false),
         })
     }

@@ -3,6 +3,8 @@
 //! What belongs here needs a socket to be true: order and completeness of replies however the bytes are cut, memory
 //! that a slow reader costs, connections that end. Commands have their tests beside them.
 
+#[path = "loopback/limits.rs"]
+mod limits;
 #[path = "loopback/together.rs"]
 mod together;
 
@@ -13,6 +15,10 @@ use std::thread::{self, JoinHandle};
 
 use nuthatch_node::config::{Config, Request};
 use nuthatch_node::node::{Node, Prepared, StartError};
+
+/// The binary's own, which counts what is allocated.
+#[global_allocator]
+static ALLOCATOR: nuthatch_node::Allocator = nuthatch_node::Allocator;
 
 /// A server on a port of its own, ended when dropped.
 struct Server {
@@ -61,6 +67,14 @@ impl Client {
     fn check(&mut self, request: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
         self.send(request);
         self.expect(expected);
+    }
+
+    /// Sends commands, each of one line, and checks what comes back.
+    #[track_caller]
+    fn talk(&mut self, transcript: &[(&str, &str)]) {
+        for (command, reply) in transcript {
+            self.check(format!("{command}\r\n"), format!("{reply}\r\n"));
+        }
     }
 
     #[track_caller]

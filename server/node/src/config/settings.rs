@@ -143,10 +143,14 @@ pub struct Settings {
     pub debug_command: Permission,
     /// Who may change protected options (`enable-protected-configs`).
     pub protected_configs: Permission,
-    /// `maxmemory`, as it is shown; eviction is not there yet.
+    /// The memory that may be used (`maxmemory`); 0: all there is.
     pub maxmemory: u64,
-    /// `maxmemory-policy`, as it is shown.
+    /// `maxmemory-policy`; only to evict nothing is there yet.
     pub maxmemory_policy: String,
+    /// How many replicas there must be for writes to be taken (`min-replicas-to-write`).
+    pub min_replicas: u32,
+    /// Whether the state of the server may forbid a command: one of the limits above is set.
+    pub is_guarded: bool,
     /// Whether the process goes without transparent huge pages (`disable-thp`).
     pub disable_thp: bool,
     /// What is tuned in the engine.

@@ -90,6 +90,7 @@ impl Values {
             0 => thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
+        let min_replicas: u32 = self.number("min-replicas-to-write");
         Ok(Settings {
             port: self.number("port"),
             bind: self.text("bind").split(' ').map(str::to_owned).filter(|word| !word.is_empty()).collect(),
@@ -113,6 +114,8 @@ impl Values {
             notice_classes: classes::parse(self.text("notify-keyspace-events")).unwrap_or_default(),
             maxmemory: self.number("maxmemory"),
             maxmemory_policy: self.text("maxmemory-policy").to_owned(),
+            min_replicas,
+            is_guarded: min_replicas > 0 || self.number::<u64>("maxmemory") > 0,
             disable_thp: self.yes("disable-thp"),
             tuning: self.tuning(),
             noteworthy: noteworthy(&self.slowlog(), &self.latency()),

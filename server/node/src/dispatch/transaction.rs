@@ -62,6 +62,11 @@ impl Queue {
         self.commands.iter().map(|queued| queued.spec)
     }
 
+    /// All that any of them does.
+    pub(super) fn flags(&self) -> Flags {
+        self.specs().fold(Flags::empty(), |flags, spec| flags.union(spec.flags))
+    }
+
     /// How many bytes they hold.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes

@@ -75,6 +75,7 @@ pub(crate) async fn watch(node: &Node) {
         ticks.tick().await;
         let now = clock::now();
         node.telemetry.sample(now.0);
+        node.peak.sample();
         served = tell_cluster_state(node, served);
         sample = sample.wrapping_add(1);
         if sample.is_multiple_of(SAMPLES_PER_CLIENT_CHECK) {

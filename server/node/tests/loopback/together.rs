@@ -16,16 +16,6 @@ fn until_blocked(control: &mut Client, count: usize) {
     }
 }
 
-impl Client {
-    /// Sends commands, each of one line, and checks what comes back.
-    #[track_caller]
-    fn talk(&mut self, transcript: &[(&str, &str)]) {
-        for (command, reply) in transcript {
-            self.check(format!("{command}\r\n"), format!("{reply}\r\n"));
-        }
-    }
-}
-
 #[test]
 fn transactions_answer_as_those_of_redis() {
     let server = Server::start(&[]);

@@ -1,7 +1,7 @@
 //! The section on memory.
 //!
-//! The allocator is not asked what it gave out: what the process occupies is what an operator pays for. So there is no
-//! fragmentation to show, and every ratio is 1.
+//! Used memory is what is allocated; what the process occupies beside that is its code and what the allocator keeps for
+//! later, which is shown as fragmentation. The allocator is not asked how much of it is which.
 
 use super::Page;
 use super::system;
@@ -9,18 +9,19 @@ use crate::admin::Call;
 
 pub(super) fn memory(page: &mut Page, call: &Call<'_>) {
     let settings = call.node.config.settings();
-    let (resident, peak) = system::resident();
+    let (used, peak) = call.node.peak.sample();
+    let resident = system::resident();
     page.section("Memory");
-    page.bytes("used_memory", resident);
+    page.bytes("used_memory", used);
     page.bytes("used_memory_rss", resident);
     page.bytes("used_memory_peak", peak);
-    page.field("used_memory_peak_perc", format_args!("{:.2}%", resident as f64 * 100.0 / peak.max(1) as f64));
+    page.field("used_memory_peak_perc", format_args!("{:.2}%", used as f64 * 100.0 / peak.max(1) as f64));
     page.fields(&[
         ("used_memory_overhead", &0),
         ("used_memory_startup", &0),
-        ("used_memory_dataset", &resident),
+        ("used_memory_dataset", &used),
         ("used_memory_dataset_perc", &"100.00%"),
-        ("allocator_allocated", &resident),
+        ("allocator_allocated", &used),
         ("allocator_active", &resident),
         ("allocator_resident", &resident),
     ]);
@@ -28,9 +29,14 @@ pub(super) fn memory(page: &mut Page, call: &Call<'_>) {
     scripts(page);
     page.bytes("maxmemory", settings.maxmemory);
     page.field("maxmemory_policy", &settings.maxmemory_policy);
-    for ratio in ["allocator_frag", "allocator_rss", "rss_overhead", "mem_fragmentation"] {
-        page.field(&format!("{ratio}_ratio"), "1.00");
-        page.field(&format!("{ratio}_bytes"), 0);
+    for (ratio, whole, part) in [
+        ("allocator_frag", resident, used),
+        ("allocator_rss", resident, resident),
+        ("rss_overhead", resident, resident),
+        ("mem_fragmentation", resident, used),
+    ] {
+        page.field(&format!("{ratio}_ratio"), format_args!("{:.2}", whole as f64 / part.max(1) as f64));
+        page.field(&format!("{ratio}_bytes"), i128::from(whole) - i128::from(part));
     }
     let lazyfree = call.node.engine.lazyfree();
     let clients = call.node.clients.all().iter().map(|client| client.pending().1).sum::<usize>();

@@ -33,10 +33,9 @@ fn parse_stat(stat: &str) -> CpuTimes {
     }
 }
 
-/// Resident bytes of the process now, and at their highest.
-pub(in crate::admin) fn resident() -> (u64, u64) {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    (kilobytes(&status, "VmRSS:"), kilobytes(&status, "VmHWM:"))
+/// Resident bytes of the process.
+pub(in crate::admin) fn resident() -> u64 {
+    kilobytes(&fs::read_to_string("/proc/self/status").unwrap_or_default(), "VmRSS:")
 }
 
 /// Bytes of memory that the machine has.
@@ -66,6 +65,6 @@ mod tests {
         assert_eq!(parse_stat(stat), expected);
         assert_eq!(parse_stat(""), CpuTimes::default());
         assert_eq!(kilobytes("VmHWM:\t  9 kB\nVmRSS:\t 7 kB\n", "VmRSS:"), 7168);
-        assert!(resident().0 > 0 && total_memory() > 0);
+        assert!(resident() > 0 && total_memory() > 0);
     }
 }

@@ -6,7 +6,7 @@
 use super::{INT, Kind, OptionSpec, PORT, works};
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 42] = [
+pub(super) static OPTIONS: [OptionSpec; 43] = [
     works("port", PORT, "6379", "The port for clients. 0: any that is free.").only_restart(),
     works("bind", Kind::Addresses, "* -::*", "The addresses to listen on. One with the prefix `-` is passed over if the machine does not have it.").only_restart(),
     works("tcp-backlog", INT, "511", "How many connections may wait to be accepted.").fixed(),
@@ -27,7 +27,7 @@ pub(super) static OPTIONS: [OptionSpec; 42] = [
     works("client-output-buffer-limit", Kind::OutputLimits, "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", "What a client that does not take its replies may hold, by class of client: at most, and for how long."),
     works("enable-debug-command", Kind::Word(&["no", "yes", "local"]), "no", "Who may use DEBUG: nobody, everybody, or clients of the same machine.").fixed(),
     works("enable-protected-configs", Kind::Word(&["no", "yes", "local"]), "no", "Who may change protected options: nobody, everybody, or clients of the same machine.").fixed(),
-    works("maxmemory", Kind::Memory(0), "0", "The memory that data may take. Shown, and not enforced yet."),
+    works("maxmemory", Kind::Memory(0), "0", "The memory that may be used: beyond it, commands that need more are refused if `maxmemory-policy` is `noeviction`. 0: no limit."),
     works("maxmemory-policy", Kind::Word(&[
             "volatile-lru",
             "volatile-lfu",
@@ -37,7 +37,9 @@ pub(super) static OPTIONS: [OptionSpec; 42] = [
             "allkeys-lfu",
             "allkeys-random",
             "noeviction",
-        ]), "noeviction", "What is evicted when there is too much data. Shown, and nothing is evicted yet."),
+        ]), "noeviction", "What is evicted when more than `maxmemory` is used. Nothing is evicted yet; only `noeviction` has an effect."),
+    works("min-replicas-to-write", INT, "0", "How many replicas there must be for writes to be taken. There are none yet, so that more than 0 makes the node read-only.")
+        .alias("min-slaves-to-write"),
     works("disable-thp", Kind::Bool, "yes", "Whether the process goes without transparent huge pages: the kernel clears 2 MB at the first touch of each, which stalls requests for milliseconds.").fixed(),
     works("daemonize", Kind::Bool, "no", "Must be `no`: run the node under a service manager.").fixed(),
     works("supervised", Kind::Word(&["upstart", "systemd", "auto", "no"]), "no", "Taken; the node needs no telling.").fixed(),

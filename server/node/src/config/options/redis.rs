@@ -18,7 +18,7 @@ const WORDS: Kind = Kind::Words;
 const SIGNAL: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 131] = [
+pub(super) static OPTIONS: [OptionSpec; 130] = [
     kept("acl-pubsub-default", Kind::Word(&["allchannels", "resetchannels"]), "resetchannels"),
     kept("aclfile", TEXT, "").fixed(),
     kept("acllog-max-len", COUNT, "128"),
@@ -79,7 +79,6 @@ pub(super) static OPTIONS: [OptionSpec; 131] = [
     kept("maxmemory-eviction-tenacity", Kind::Integer(0, 100), "10"),
     kept("maxmemory-samples", Kind::Integer(1, i32::MAX as u64), "5"),
     kept("min-replicas-max-lag", INT, "10").alias("min-slaves-max-lag"),
-    kept("min-replicas-to-write", INT, "0").alias("min-slaves-to-write"),
     kept("no-appendfsync-on-rewrite", BOOL, "no"),
     kept("oom-score-adj-values", Kind::OomScores, "0 200 800"),
     kept("oom-score-adj", Kind::Word(&["no", "yes", "relative", "absolute"]), "no"),

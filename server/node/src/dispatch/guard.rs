@@ -1,0 +1,67 @@
+//! Commands that are refused because of the state of the server, whatever they are about: there is no memory left, or
+//! fewer replicas than `min-replicas-to-write` asks for.
+//!
+//! Without such a limit nothing is looked at. EXEC counts as what it would run; and while there is no memory, nothing more is
+//! queued, because what is queued needs some. A command whose keys are served elsewhere is not refused, so that its client
+//! hears where they are. What a transaction or a script runs is not looked at again.
+
+use nuthatch_proto::command_table::{CommandSpec, Flags, Handler, NodeCommand, TransactionCommand};
+use nuthatch_proto::resp::{Args, ReplyWriter};
+use nuthatch_proto::slot::Slot;
+
+use super::Batch;
+use crate::memory;
+
+const OUT_OF_MEMORY: &[u8] = b"OOM command not allowed when used memory > 'maxmemory'.";
+const TOO_FEW_REPLICAS: &[u8] = b"NOREPLICAS Not enough good replicas to write.";
+
+/// How many replicas follow this node closely enough to count. There is no replication yet.
+const GOOD_REPLICAS: u32 = 0;
+
+impl Batch<'_> {
+    /// Refuses the command if the state of the server asks for it; whether it did.
+    #[cold]
+    pub(super) fn is_guarded_against(
+        &mut self,
+        spec: &'static CommandSpec,
+        args: Args<'_>,
+        slot: Slot,
+        reply: &mut ReplyWriter<'_>,
+    ) -> bool {
+        let Some(error) = self.objection(spec) else { return false };
+        if matches!(spec.handler, Handler::Data(_)) {
+            let asking = self.session.asking;
+            let elsewhere = self.check_route(spec, args, slot).is_err();
+            self.session.asking = asking;
+            if elsewhere {
+                return false;
+            }
+        }
+        self.reject(Some(spec), error, reply);
+        true
+    }
+
+    /// What speaks against the command.
+    fn objection(&self, spec: &CommandSpec) -> Option<&'static [u8]> {
+        let settings = &self.engine.settings;
+        let queue = self.session.queue.as_deref();
+        let flags = match (spec.handler, queue) {
+            (Handler::Transaction(TransactionCommand::Exec), Some(queue)) => queue.flags(),
+            _ => spec.flags,
+        };
+        let needs_memory = flags.contains(Flags::DENYOOM) || (queue.is_some() && !ends_transaction(spec));
+        if needs_memory && memory::is_full(settings) {
+            return Some(OUT_OF_MEMORY);
+        }
+        (flags.contains(Flags::WRITE) && GOOD_REPLICAS < settings.min_replicas).then_some(TOO_FEW_REPLICAS)
+    }
+}
+
+/// Whether a transaction may be over after the command.
+fn ends_transaction(spec: &CommandSpec) -> bool {
+    matches!(
+        spec.handler,
+        Handler::Transaction(TransactionCommand::Exec | TransactionCommand::Discard)
+            | Handler::Node(NodeCommand::Quit | NodeCommand::Reset)
+    )
+}

@@ -1,0 +1,71 @@
+//! Commands that are refused because of the state of the server: no memory left, too few replicas.
+//!
+//! The node's own allocator is that of these tests, so that what is used is known. A limit of one byte is always exceeded,
+//! one of a terabyte never.
+
+use super::Server;
+
+const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.";
+const ABORTED: &str =
+    "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.";
+
+#[test]
+fn commands_that_need_memory_are_refused_when_there_is_none() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    client.talk(&[
+        ("SET a 1", "+OK"),
+        ("CONFIG SET maxmemory 1", "+OK"),
+        ("SET a 2", OOM),
+        ("LPUSH l x", OOM),
+        ("GET a", "$1\r\n1"),
+        ("EXPIRE a 100", ":1"),
+        ("DEL none", ":0"),
+        ("SET a", "-ERR wrong number of arguments for 'set' command"),
+        ("CONFIG SET maxmemory-policy allkeys-lru", "+OK"),
+        ("SET a 3", "+OK"),
+        ("CONFIG SET maxmemory-policy noeviction maxmemory 1tb", "-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value"),
+        ("CONFIG SET maxmemory-policy noeviction maxmemory 1000gb", "+OK"),
+        ("SET a 4", "+OK"),
+    ]);
+}
+
+#[test]
+fn while_there_is_no_memory_nothing_is_queued_and_no_transaction_takes_more() {
+    let server = Server::start(&[]);
+    let (mut one, mut other) = (server.connect(), server.connect());
+    let (full, free) = (("CONFIG SET maxmemory 1", "+OK"), ("CONFIG SET maxmemory 0", "+OK"));
+    one.talk(&[("SET a 1", "+OK"), ("MULTI", "+OK"), ("GET a", "+QUEUED")]);
+    other.talk(&[full]);
+    one.talk(&[("EXEC", "*1\r\n$1\r\n1"), ("MULTI", "+OK"), ("GET a", OOM), ("DISCARD", "+OK")]);
+    other.talk(&[free]);
+    one.talk(&[("MULTI", "+OK"), ("GET a", "+QUEUED"), ("SET a 2", "+QUEUED")]);
+    other.talk(&[full]);
+    one.talk(&[("EXEC", ABORTED), ("EXEC", "-ERR EXEC without MULTI"), ("GET a", "$1\r\n1")]);
+    one.talk(&[("MULTI", "+OK"), ("GET a", OOM)]);
+    other.talk(&[free]);
+    one.talk(&[
+        ("SET a 3", "+QUEUED"),
+        ("EXEC", "-EXECABORT Transaction discarded because of previous errors."),
+        ("GET a", "$1\r\n1"),
+    ]);
+}
+
+#[test]
+fn writes_are_refused_while_there_are_too_few_replicas() {
+    let server = Server::start(&["--min-slaves-to-write", "1"]);
+    let mut client = server.connect();
+    let refused = "-NOREPLICAS Not enough good replicas to write.";
+    client.talk(&[
+        ("SET a 1", refused),
+        ("GET a", "$-1"),
+        ("CONFIG SET min-replicas-to-write 0", "+OK"),
+        ("MULTI", "+OK"),
+        ("SET a 1", "+QUEUED"),
+    ]);
+    server.connect().talk(&[("CONFIG SET min-replicas-to-write 1", "+OK")]);
+    client.talk(&[(
+        "EXEC",
+        "-EXECABORT Transaction discarded because of: NOREPLICAS Not enough good replicas to write.",
+    )]);
+}
