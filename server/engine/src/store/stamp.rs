@@ -41,7 +41,7 @@ impl Used {
         if counts {
             self.count.map(|count| Stamp::counting_from(u32::from(count), now))
         } else {
-            self.idle.map(|idle| Stamp::time(Timestamp(now.0.saturating_sub(idle))))
+            self.idle.map(|idle| Stamp::idle_since(now, idle))
         }
     }
 }
@@ -60,6 +60,12 @@ impl Stamp {
     #[inline]
     pub(crate) fn time(now: Timestamp) -> Self {
         Self((now.0 >> UNIT_BITS) as u32 & MASK)
+    }
+
+    /// The time so many milliseconds ago, or up to a unit longer: nobody is told of less than he said himself.
+    fn idle_since(now: Timestamp, idle: u64) -> Self {
+        let units = idle.div_ceil(1 << UNIT_BITS).min(u64::from(MASK)) as u32;
+        Self(Self::time(now).0.wrapping_sub(units) & MASK)
     }
 
     /// How many milliseconds ago the time was, about.
@@ -111,6 +117,23 @@ mod tests {
                 assert!(idle.abs_diff(later) <= 1 << UNIT_BITS, "{now} {later} {idle}");
             }
         }
+    }
+
+    #[test]
+    fn an_idle_time_that_is_set_is_read_again_and_never_a_shorter_one() {
+        let now = Timestamp(1_700_000_000_000);
+        for now in (0..1024).step_by(31).map(|offset| Timestamp(now.0 + offset)) {
+            for seconds in [0, 1, 10, 1000, 1_000_000] {
+                let used = Used { idle: Some(seconds * 1000), count: None };
+                let idle = used.stamp(now, false).map(|stamp| stamp.idle(now) / 1000);
+                assert!(
+                    idle.is_some_and(|idle| (seconds..=seconds + 1).contains(&idle)),
+                    "{seconds} {idle:?}"
+                );
+            }
+        }
+        let ages = Used { idle: Some(u64::MAX), count: None };
+        assert!(ages.stamp(now, false).is_some_and(|stamp| stamp.idle(now) > 190 * 24 * 60 * MINUTE));
     }
 
     #[test]
