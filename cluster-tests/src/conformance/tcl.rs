@@ -149,12 +149,17 @@ fn without_colours(text: &str) -> String {
     clean
 }
 
-/// The cases among the lines: `[ok]: name (3 ms)`, `[err]: name in file`, `[ignore]: name: reason`. A name that comes
-/// again gets its number, so that two runs can be compared name by name.
+/// The cases among the lines: `[ok]: name (3 ms)`, `[err]: name in file`, `[ignore]: name: reason`. What the suite says
+/// while it waits may stand before one on its line. A name that comes again gets its number, so that two runs can be
+/// compared name by name.
 fn parse(output: &str, suite: &str, unit: &str, side: Side) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     let mut lines = output.lines().peekable();
     while let Some(line) = lines.next() {
+        let line = match line.split_once("... ") {
+            Some((waiting, rest)) if waiting.starts_with("Waiting for ") => rest,
+            _ => line,
+        };
         let Some((kind, rest)) = line.strip_prefix('[').and_then(|line| line.split_once("]: ")) else {
             continue;
         };
@@ -192,6 +197,7 @@ mod tests {
     #[test]
     fn cases_are_read_from_what_the_suite_prints() {
         let output = "Testing unit/x\n\u{1b}[0;32m[ok]\u{1b}[0m: SET (1) works (3 ms)\n[ok]: twice (0 ms)\n[ok]: twice (0 ms)\n\
+                      Waiting for background save to finish... [ok]: SAVE (4 ms)\n\
                       [err]: GET fails in tests/unit/x.tcl\nExpected 1 to be 2\n[ignore]: big: large-memory flag not provided\n";
         let cases = parse(&without_colours(output), "tcl", "unit/x", Side::Redis);
         let short: Vec<_> = cases.iter().map(|c| (c.name.as_str(), c.outcome, c.detail.as_str())).collect();
@@ -201,6 +207,7 @@ mod tests {
                 ("SET (1) works", Outcome::Passed, ""),
                 ("twice", Outcome::Passed, ""),
                 ("twice #2", Outcome::Passed, ""),
+                ("SAVE", Outcome::Passed, ""),
                 ("GET fails", Outcome::Failed, "Expected 1 to be 2"),
                 ("big: large-memory flag not provided", Outcome::Skipped, ""),
             ]
