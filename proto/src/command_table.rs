@@ -22,6 +22,7 @@ mod lookup;
 mod markdown;
 mod monitoring;
 mod pubsub;
+mod replication;
 pub mod reply;
 mod row;
 mod scripting;
@@ -282,6 +283,16 @@ pub enum NodeCommand {
     SlowlogReset,
     Time,
     Wait,
+    // Replication and files.
+    BgSave,
+    LastSave,
+    PSync,
+    ReplConf,
+    ReplicaOf,
+    Role,
+    Save,
+    SlaveOf,
+    Sync,
     // Channels.
     PSubscribe,
     PUnsubscribe,

@@ -7,11 +7,11 @@
 //! The order by names is also the order in which COMMAND and docs/COMMANDS.md list them.
 
 use super::{
-    CommandSpec, bitmap, blocking, cluster, connection, generic, hash, list, monitoring, pubsub, scripting,
-    server, set, sorted_set, string, transaction,
+    CommandSpec, bitmap, blocking, cluster, connection, generic, hash, list, monitoring, pubsub, replication,
+    scripting, server, set, sorted_set, string, transaction,
 };
 
-const FAMILIES: [&[CommandSpec]; 15] = [
+const FAMILIES: [&[CommandSpec]; 16] = [
     string::ROWS,
     bitmap::ROWS,
     blocking::ROWS,
@@ -24,6 +24,7 @@ const FAMILIES: [&[CommandSpec]; 15] = [
     connection::ROWS,
     server::ROWS,
     monitoring::ROWS,
+    replication::ROWS,
     scripting::ROWS,
     cluster::ROWS,
     transaction::ROWS,

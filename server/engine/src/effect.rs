@@ -3,16 +3,19 @@
 //! An effect is deterministic: deadlines are absolute, floats and random choices are already results, and an effect
 //! says what became of the data, not which command asked for it. Applying a slot's effects in their order to a copy of
 //! the slot yields the slot. A collection whose last element an effect removes is gone without a further effect; a key
-//! whose deadline has passed is gone when its `Delete` says so, and a field of a hash when its `HashDelete` does, never
+//! whose deadline has passed is gone when its `Expire` says so, and a field of a hash when its `HashExpire` does, never
 //! by a clock on the copy.
 //!
 //! Effects are emitted under the lock of their slot, in the order of the changes. They borrow the arguments of the
-//! command; a sink that keeps them copies them.
+//! command; a sink that keeps them copies them. While the engine is followed ([`crate::Engine::follow`]) the sink also
+//! hears which command they come from, and where those end that nobody may see a part of.
 
+use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
 use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::resp::Args;
 use nuthatch_proto::slot::Slot;
 
-use crate::value::Object;
+use crate::value::{Extreme, Object};
 
 /// One change.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +53,11 @@ pub enum Effect<'a> {
         /// The key.
         key: &'a [u8],
     },
+    /// The key is gone because its time had come.
+    Expire {
+        /// The key.
+        key: &'a [u8],
+    },
     /// The key's deadline changed, and nothing else.
     Deadline {
         /// The key.
@@ -77,6 +85,13 @@ pub enum Effect<'a> {
     },
     /// A field left a hash.
     HashDelete {
+        /// The hash's key.
+        key: &'a [u8],
+        /// The field.
+        field: &'a [u8],
+    },
+    /// A field left a hash because its time had come.
+    HashExpire {
         /// The hash's key.
         key: &'a [u8],
         /// The field.
@@ -159,6 +174,15 @@ pub enum Effect<'a> {
         /// The member.
         member: &'a [u8],
     },
+    /// Members left a sorted set at one end of its order.
+    SortedSetPop {
+        /// The sorted set's key.
+        key: &'a [u8],
+        /// At which end.
+        from: Extreme,
+        /// How many.
+        count: usize,
+    },
     /// The slot's keys and those of the same slot in another database were exchanged.
     SwapSlot {
         /// The other database.
@@ -176,10 +200,12 @@ impl<'a> Effect<'a> {
             | Self::SetRange { key, .. }
             | Self::SetObject { key, .. }
             | Self::Delete { key }
+            | Self::Expire { key }
             | Self::Deadline { key, .. }
             | Self::HashSet { key, .. }
             | Self::HashDeadline { key, .. }
             | Self::HashDelete { key, .. }
+            | Self::HashExpire { key, .. }
             | Self::ListPush { key, .. }
             | Self::ListPop { key, .. }
             | Self::ListInsert { key, .. }
@@ -188,7 +214,8 @@ impl<'a> Effect<'a> {
             | Self::SetAdd { key, .. }
             | Self::SetRemove { key, .. }
             | Self::SortedSetAdd { key, .. }
-            | Self::SortedSetRemove { key, .. } => Some(key),
+            | Self::SortedSetRemove { key, .. }
+            | Self::SortedSetPop { key, .. } => Some(key),
             Self::SwapSlot { .. } | Self::FlushSlot => None,
         }
     }
@@ -203,6 +230,17 @@ pub enum End {
     Right,
 }
 
+/// What runs, and has the effects that follow.
+#[derive(Clone, Copy)]
+pub enum Running<'a> {
+    /// A command on keys.
+    Data(DataCommand, Args<'a>),
+    /// A command that changes whole databases.
+    Keyspace(KeyspaceCommand, Args<'a>),
+    /// A client is given what it waited for.
+    Serving,
+}
+
 /// Receives the effects of every write.
 pub trait EffectSink: Sync {
     /// Takes one effect. Called under the slot's lock, in order: it must be short and must not call the engine.
@@ -213,6 +251,16 @@ pub trait EffectSink: Sync {
     fn listens(&self) -> bool {
         true
     }
+
+    /// A command begins, in that database. Like the next two, called only while the engine is followed.
+    fn begin(&self, _db: usize, _running: Running<'_>) {}
+
+    /// The command is done; whether it did what it was to do.
+    fn done(&self, _succeeded: bool) {}
+
+    /// What was told since the first [`Self::begin`] is whole. Called under the locks of all its slots, or while nobody
+    /// else runs commands.
+    fn end(&self) {}
 }
 
 /// The sink of a node without replicas: hears nothing.

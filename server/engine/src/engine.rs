@@ -10,24 +10,27 @@ mod swap;
 pub use ahead::Sought;
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use foldhash::fast::FixedState;
 use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use nuthatch_proto::slot::Slot;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::command;
 use crate::context::Context;
-use crate::effect::Effect;
+use crate::effect::{Effect, Running};
+use crate::snapshot::Snapshot;
 use crate::standstill::{Seat, Turns};
 use crate::store::database::Databases;
 use crate::store::locked::{Guard, LockedSlots};
 use crate::store::reclaim::Reclaim;
-use crate::store::slot::{Gate, Place, SlotCell};
+use crate::store::slot::{Gate, Hashed, Place, SlotCell, SlotData};
 use crate::store::table::Table;
+use crate::stream;
 use crate::tuning::{Tuned, Tuning};
 use crate::waiting;
 
@@ -77,6 +80,11 @@ pub struct Engine {
     /// Read while keys expire, written while databases are exchanged; taken before any slot's lock.
     swapping: RwLock<()>,
     hash: KeyHash,
+    /// Whether somebody must hear which command runs, or must see a slot before it is changed.
+    followed: AtomicBool,
+    /// Whether that is the receiver of effects.
+    streams: AtomicBool,
+    pub(crate) snapshot: Mutex<Option<Arc<Snapshot>>>,
     turns: Turns,
     /// How many times clients have begun to watch keys or to wait for them.
     attending: AtomicU64,
@@ -109,6 +117,9 @@ impl Engine {
         Self {
             databases: Databases::new(options.databases),
             hash: KeyHash::new(options.hash_seed),
+            followed: AtomicBool::new(false),
+            streams: AtomicBool::new(false),
+            snapshot: Mutex::new(None),
             turns: Turns::default(),
             in_cluster: options.in_cluster,
             swapping: RwLock::default(),
@@ -144,7 +155,7 @@ impl Engine {
                 if guard.gate == Gate::Shut {
                     return Err(Refused { slot });
                 }
-                if guard.is_attended() {
+                if guard.is_attended() || self.is_followed() {
                     drop(guard);
                     return self.execute_attended(cx, db, command, args, &[first], reply);
                 }
@@ -152,7 +163,7 @@ impl Engine {
             }
             Some(places) => {
                 let slots = self.lock_open(db, &places)?;
-                if slots.is_attended() {
+                if slots.is_attended() || self.is_followed() {
                     drop(slots);
                     return self.execute_attended(cx, db, command, args, &places, reply);
                 }
@@ -163,7 +174,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The same where somebody attends to keys of the slots: what the command changes is worked off for them.
+    /// The same where somebody attends to keys of the slots or follows all of them: what the command changes is worked
+    /// off for them.
     #[cold]
     fn execute_attended(
         &self,
@@ -178,11 +190,38 @@ impl Engine {
         if let Some(shut) = places.iter().find(|&&place| slots.is_shut(place)) {
             return Err(Refused { slot: shut.slot });
         }
-        cx.touched.set_noting(true);
-        answer(command, cx, &mut slots, args, reply);
+        cx.touched.set_noting(slots.is_attended());
+        answer_followed(command, cx, &mut slots, args, reply);
         cx.touched.set_noting(false);
+        self.end_unit(cx);
         work_off(cx, &mut slots);
         Ok(())
+    }
+
+    /// From now on the receiver of effects hears which command runs, or no longer. To be called while no thread has a
+    /// turn: a command is heard of whole or not at all.
+    pub fn follow(&self, streams: bool) {
+        self.streams.store(streams, Ordering::Relaxed);
+        self.note_followers();
+    }
+
+    /// Brings the flag up to date that every command looks at.
+    pub(crate) fn note_followers(&self) {
+        let followed = self.streams.load(Ordering::Relaxed) || self.snapshot.lock().is_some();
+        self.followed.store(followed, Ordering::Relaxed);
+    }
+
+    /// Whether somebody must hear which command runs, or must see a slot before it is changed.
+    #[inline]
+    pub fn is_followed(&self) -> bool {
+        self.followed.load(Ordering::Relaxed)
+    }
+
+    /// What was told is whole, unless it is a part of a transaction.
+    pub(crate) fn end_unit(&self, cx: &Context<'_>) {
+        if self.is_followed() && cx.held_back.is_none() {
+            cx.effects.end();
+        }
     }
 
     /// A thread's right to run commands, in turns. A caller that nobody shares the engine with needs none.
@@ -212,6 +251,9 @@ impl Engine {
             places.dedup();
             // Places are only ever added, so this ends.
             if places.len() == known {
+                if self.is_followed() {
+                    self.preserve(&slots);
+                }
                 return slots;
             }
         }
@@ -236,13 +278,19 @@ impl Engine {
         self.databases.existing(place.db).map(|database| &database.slots[place.slot.index()])
     }
 
+    /// The slots of a database, if it was ever used.
+    pub(crate) fn existing_slots(&self, db: usize) -> Option<&[SlotCell]> {
+        self.databases.existing(db).map(|database| &*database.slots)
+    }
+
     /// The slot at a place.
     #[inline]
     pub(crate) fn slot(&self, place: Place) -> &SlotCell {
         self.databases.slot(place.db, place.slot)
     }
 
-    /// Runs a command on a whole database, slot after slot. Slots whose gate is shut are passed over.
+    /// Runs a command on a whole database, slot after slot. Slots whose gate is shut are passed over. While the engine is
+    /// followed, one that changes the database is to be run while no other thread has a turn.
     pub fn execute_keyspace(
         &self,
         cx: &mut Context<'_>,
@@ -252,7 +300,17 @@ impl Engine {
         reply: &mut ReplyWriter<'_>,
     ) {
         let start = reply.mark();
-        if let Err(error) = command::run_keyspace(command, self, cx, db, args, reply) {
+        let heard = stream::changes(command) && self.is_followed();
+        if heard {
+            self.preserve_all();
+            cx.effects.begin(db, Running::Keyspace(command, args));
+        }
+        let ran = command::run_keyspace(command, self, cx, db, args, reply);
+        if heard {
+            cx.effects.done(ran.is_ok());
+            self.end_unit(cx);
+        }
+        if let Err(error) = ran {
             reply.rewind(start);
             reply.error(&error.to_string());
         }
@@ -304,11 +362,31 @@ impl Engine {
         }
     }
 
+    /// Removes all keys of all databases; they are freed later. To be called while no thread has a turn.
+    pub fn clear(&self, cx: &mut Context<'_>) {
+        self.preserve_all();
+        (0..self.databases()).for_each(|db| self.flush(cx, db));
+    }
+
     /// Removes all keys of one slot in a database, its gate open or shut. They are gone when this returns; freeing them
     /// is left to the caller.
     pub fn flush_slot(&self, cx: &mut Context<'_>, db: usize, slot: Slot) -> Option<Removed> {
         let database = self.databases.existing(db)?;
         flush_locked(cx, &self.hash, Place { db, slot }, database.slots[slot.index()].lock())
+    }
+
+    /// Removes keys of a slot that somebody has seen to be past their deadline.
+    pub(crate) fn expire_seen(
+        &self,
+        cx: &mut Context<'_>,
+        at: Place,
+        slot: &mut SlotData,
+        keys: &[impl AsRef<[u8]>],
+    ) {
+        for key in keys {
+            let bytes = key.as_ref();
+            slot.unused(cx, Hashed { bytes, hash: self.hash.of(bytes), hasher: &self.hash }, at);
+        }
     }
 
     /// Has somebody look for the key of that hash when the deadline has passed.
@@ -384,6 +462,22 @@ pub(crate) fn answer(
         reply.rewind(start);
         reply.error(&error.to_string());
     }
+}
+
+/// The same, heard of by who follows.
+pub(crate) fn answer_followed(
+    command: DataCommand,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    args: Args<'_>,
+    reply: &mut ReplyWriter<'_>,
+) {
+    if !slots.is_followed() {
+        return answer(command, cx, slots, args, reply);
+    }
+    cx.effects.begin(slots.db(), Running::Data(command, args));
+    answer(command, cx, slots, args, reply);
+    cx.effects.done(true);
 }
 
 /// Works off what a command changed, or keeps it for the end of the transaction that the command belongs to.

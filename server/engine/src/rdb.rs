@@ -1,14 +1,15 @@
-//! Values in the format of Redis' RDB files: the payloads of DUMP, RESTORE and MIGRATE.
+//! Values in the format of Redis' RDB files: the payloads of DUMP, RESTORE and MIGRATE, and the files.
 //!
 //! A payload is a type byte, the value, the format's version (two bytes) and a CRC-64 of all before it, both
 //! little-endian. Everything that Redis 6 to 7.4 writes for the types that exist here is read: also the packed forms,
 //! whose bytes are another process's memory and are trusted in nothing ([`packed`]). Written are only the plain forms, an
 //! element after the other: every version reads those, and makes of them what it keeps in memory itself.
 //!
-//! Not here: files, which are many of these one after the other.
+//! Files are many of these one after the other: [`file`].
 //!
 //! Source: Redis' documentation of the RDB format and `rdb.h` for the numbers of types and versions.
 
+pub(crate) mod file;
 mod load;
 mod packed;
 mod read;
@@ -73,7 +74,7 @@ pub(crate) enum BadPayload {
 /// A value's payload.
 pub(crate) fn dump(value: ValueRef<'_>, version: Version) -> Vec<u8> {
     let mut out = Vec::new();
-    let version = save::value(&mut out, value, version);
+    let version = save::value(&mut out, None, value, version);
     out.extend_from_slice(&version.to_le_bytes());
     let checksum = CRC64.checksum(&out);
     out.extend_from_slice(&checksum.to_le_bytes());

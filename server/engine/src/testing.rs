@@ -53,13 +53,15 @@ fn text_of(effect: Effect<'_>) -> String {
         Effect::SetObject { key, object, deadline } => {
             format!("put {} {}{}", s(key), object.kind().name(), at(deadline))
         }
-        Effect::Delete { key } => format!("delete {}", s(key)),
+        Effect::Delete { key } | Effect::Expire { key } => format!("delete {}", s(key)),
         Effect::Deadline { key, deadline } => format!("deadline {}{}", s(key), at(deadline)),
         Effect::HashSet { key, field, value } => format!("hset {} {} {}", s(key), s(field), s(value)),
         Effect::HashDeadline { key, field, deadline } => {
             format!("hdeadline {} {}{}", s(key), s(field), at(deadline))
         }
-        Effect::HashDelete { key, field } => format!("hdel {} {}", s(key), s(field)),
+        Effect::HashDelete { key, field } | Effect::HashExpire { key, field } => {
+            format!("hdel {} {}", s(key), s(field))
+        }
         Effect::ListPush { key, end, element } => format!("push {} {end:?} {}", s(key), s(element)),
         Effect::ListInsert { key, index, element } => format!("linsert {} {index} {}", s(key), s(element)),
         Effect::ListSet { key, index, element } => format!("lset {} {index} {}", s(key), s(element)),
@@ -71,6 +73,7 @@ fn text_of(effect: Effect<'_>) -> String {
         Effect::SetRemove { key, member } => format!("srem {} {}", s(key), s(member)),
         Effect::SortedSetAdd { key, member, score } => format!("zadd {} {score} {}", s(key), s(member)),
         Effect::SortedSetRemove { key, member } => format!("zrem {} {}", s(key), s(member)),
+        Effect::SortedSetPop { key, from, count } => format!("zpop {} {from:?} {count}", s(key)),
         Effect::SwapSlot { with } => format!("swap {with}"),
         Effect::FlushSlot => "flush".to_owned(),
     }

@@ -79,6 +79,7 @@ impl Engine {
         let places: BTreeSet<Place> = keys.iter().map(|&(place, _)| place).collect();
         let places: Vec<Place> = places.into_iter().collect();
         let mut slots = self.lock_with_destinations(0, &places);
+        self.end_unit(cx);
         cx.touched.take_over(&mut keys);
         engine::settle(cx, &mut slots);
     }
@@ -106,7 +107,7 @@ impl Transaction<'_> {
     ) {
         self.slots.select(db);
         cx.touched.set_noting(self.slots.is_attended());
-        engine::answer(command, cx, &mut self.slots, args, reply);
+        engine::answer_followed(command, cx, &mut self.slots, args, reply);
         cx.touched.set_noting(false);
         cx.touched.append_to(&mut self.held);
     }
@@ -125,6 +126,9 @@ impl Transaction<'_> {
 
     /// Lets others see what was done, and unlocks the slots.
     pub fn end(mut self, cx: &mut Context<'_>) {
+        if self.slots.is_followed() {
+            cx.effects.end();
+        }
         cx.touched.take_over(&mut self.held);
         engine::settle(cx, &mut self.slots);
     }

@@ -23,6 +23,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::command::{self, CommandError, Demand, Request};
 use crate::context::Context;
+use crate::effect::Running;
 use crate::engine::{self, Engine, Refused};
 use crate::store::locked::LockedSlots;
 use crate::store::slot::Place;
@@ -143,7 +144,14 @@ impl Engine {
         }
         let start = reply.mark();
         cx.touched.set_noting(slots.is_attended());
+        if slots.is_followed() {
+            cx.effects.begin(db, Running::Data(command, args));
+        }
         let tried = attempt(command, cx, &mut slots, args, reply);
+        if slots.is_followed() {
+            cx.effects.done(true);
+            cx.effects.end();
+        }
         cx.touched.set_noting(false);
         match tried {
             Ok(None) => engine::settle(cx, &mut slots),
@@ -233,7 +241,14 @@ pub(crate) fn serve(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>, place: Pl
             continue;
         }
         let mut out = Vec::new();
+        if slots.is_followed() {
+            cx.effects.begin(place.db, Running::Serving);
+        }
         command::meet(&waiter.demand, cx, slots, key, &mut ReplyWriter::new(&mut out, waiter.protocol));
+        if slots.is_followed() {
+            cx.effects.done(true);
+            cx.effects.end();
+        }
         waiter.mailbox.deliver(Outcome::Reply(out));
     }
 }

@@ -14,12 +14,14 @@ mod latency;
 mod memory;
 mod migrate;
 pub(crate) mod pause;
+mod persistence;
 pub(crate) mod pubsub;
 pub(crate) mod redact;
+mod replication;
 mod server;
 mod slowlog;
 mod tracking;
-mod wait;
+pub(crate) mod wait;
 
 use cluster::{Change, Query};
 use nuthatch_proto::command_table::{NodeCommand, lookup, reply as table};
@@ -51,6 +53,19 @@ pub(crate) enum Deferral {
     Wait,
     /// MIGRATE.
     Migrate,
+    /// SAVE, with the right to do so.
+    Save,
+    /// DEBUG RELOAD.
+    Reload {
+        /// Whether to save before, with the right to do so.
+        save: bool,
+        /// Whether to empty the databases before.
+        flush: bool,
+    },
+    /// SHUTDOWN that saves, with the right to do so.
+    ShutDown,
+    /// SYNC or PSYNC: the connection sees to it itself.
+    Follow,
     /// Any command, because of CLIENT PAUSE: afterwards it is still to be run.
     Paused,
     /// A change of the cluster.
@@ -156,6 +171,14 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         | C::FunctionHelp
         | C::PubsubHelp => help(args, reply),
 
+        C::Sync | C::PSync => return replication::sync(call, reply),
+        C::ReplConf => replication::replconf(call, reply),
+        C::Save => return persistence::save(&call, reply),
+        C::BgSave => persistence::bgsave(&call, reply),
+        C::LastSave => persistence::lastsave(&call, reply),
+        C::Role => replication::role(call, reply),
+        C::ReplicaOf | C::SlaveOf => replication::replicaof(call, reply),
+
         C::Info => info::info(call, reply),
         C::FunctionFlush => server::function_flush(args, reply),
         C::FunctionList => reply.array(0),
@@ -224,6 +247,12 @@ pub(crate) async fn wait(
     let args = deferred.args.as_args();
     match deferred.command {
         Deferral::Paused => pause::wait(node, session, args).await,
+        Deferral::Follow => {}
+        Deferral::Save => persistence::saved(&thread.node, &mut reply).await,
+        Deferral::Reload { save, flush } => {
+            persistence::reloaded(&thread.node, save, flush, &mut reply).await;
+        }
+        Deferral::ShutDown => return persistence::shut_down(&thread.node, &mut reply).await,
         Deferral::DebugSleep => {
             let began = clock::monotonic();
             debug::sleep(args, &mut reply).await;
@@ -231,7 +260,7 @@ pub(crate) async fn wait(
             account::slept(thread, &session.client, args, nanoseconds);
         }
         Deferral::Migrate => migrate::migrate(thread, session, args, &mut reply).await,
-        Deferral::Wait => wait::wait(args, clock::now(), &mut reply).await,
+        Deferral::Wait => wait::wait(node, args, &mut reply).await,
         Deferral::Cluster(change) => match &node.cluster {
             Some(handle) => {
                 let call = cluster::Call { handle, engine: &node.engine, args };

@@ -27,7 +27,8 @@ pub use error::ConfigError;
 use error::SetError;
 use options::{Change, Effect, OptionId, Shown};
 pub use settings::{
-    ClusterSettings, LatencySettings, LogLevel, OutputLimit, Permission, Settings, SlowlogSettings,
+    ClusterSettings, LatencySettings, LogLevel, OutputLimit, Permission, ReplicationSettings, Settings,
+    SlowlogSettings,
 };
 use values::Values;
 

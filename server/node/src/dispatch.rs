@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use nuthatch_engine::Engine;
 use nuthatch_proto::command_table::{
-    CommandSpec, DataCommand, Flags, Handler, NodeCommand, TransactionCommand,
+    CommandSpec, DataCommand, Flags, Handler, KeyspaceCommand, NodeCommand, TransactionCommand,
 };
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::args::OwnedArgs;
@@ -96,6 +96,8 @@ pub(crate) struct Batch<'a> {
     turn: Option<nuthatch_engine::Turn<'a>>,
     /// Whether the last request was counted as a command that ran.
     counted: bool,
+    /// Whether the node was told to follow another one, so that commands may have to be refused.
+    limited: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -113,7 +115,8 @@ impl<'a> Batch<'a> {
         let now = clock::timestamp(started);
         let view = thread.node.cluster.as_ref().map(MetadataHandle::view);
         let turn = Some(thread.seat.turn());
-        Self { thread, session, decoder, engine, now, started, view, turn, counted: false }
+        let limited = thread.node.role.is_replica();
+        Self { limited, thread, session, decoder, engine, now, started, view, turn, counted: false }
     }
 
     /// Runs the requests that begin at `buffer[*start..]` and moves `start` behind those that were run.
@@ -262,6 +265,9 @@ impl<'a> Batch<'a> {
         if self.engine.settings.is_guarded && self.is_guarded_against(spec, args, request.slot, &mut reply) {
             return Flow::Done;
         }
+        if self.limited && self.is_refused_in_role(spec, &mut reply) {
+            return Flow::Done;
+        }
         if self.thread.node.pause.is_on(self.now) && self.is_held_back(spec) {
             return Flow::Defer(Deferral::Paused);
         }
@@ -277,19 +283,20 @@ impl<'a> Batch<'a> {
                 Flow::Done
             }
             Handler::Keyspace(command) => {
-                let mut cx = self.engine.context(self.thread, self.now);
-                self.thread.node.engine.execute_keyspace(&mut cx, self.session.db, command, args, &mut reply);
+                self.keyspace(command, spec, args, &mut reply);
                 Flow::Done
             }
             Handler::Node(command) => {
                 let node = &*self.thread.node;
                 let call = Call { node, session: self.session, now: self.now, args };
                 let flow = admin::run(command, call, &mut reply);
+                self.pass_on(command, args);
                 // It may have changed what this batch goes by.
                 self.engine.no_touch = self.session.no_touch;
                 if command == NodeCommand::ConfigSet {
                     self.engine.refresh(node);
                 }
+                self.limited = node.role.is_replica();
                 flow
             }
             Handler::Transaction(command) => self.transact(command, spec, args, &mut reply),
@@ -353,7 +360,38 @@ impl<'a> Batch<'a> {
         reply.error(&nuthatch_proto::redirect::Redirect::TryAgain.to_string());
     }
 
-    /// Whether the command is refused because the client is in MONITOR mode, or in subscribe mode of RESP2.
+    /// A command on whole databases.
+    fn keyspace(
+        &mut self,
+        command: KeyspaceCommand,
+        spec: &CommandSpec,
+        args: Args<'_>,
+        reply: &mut ReplyWriter<'_>,
+    ) {
+        let (thread, db, now) = (self.thread, self.session.db, self.now);
+        let engine = &thread.node.engine;
+        let run = |side: &mut EngineSide, reply: &mut ReplyWriter<'_>| {
+            engine.execute_keyspace(&mut side.context(thread, now), db, command, args, reply);
+        };
+        if !spec.flags.contains(Flags::WRITE) || !engine.is_followed() {
+            return run(self.engine, reply);
+        }
+        // A replica sees it at one moment: nobody else is to change anything meanwhile.
+        self.turn = None;
+        engine.stand_still(|| run(self.engine, reply));
+        self.turn = Some(thread.seat.turn());
+    }
+
+    /// Tells those who follow of a command that changes no data and is theirs too.
+    #[inline]
+    fn pass_on(&self, command: NodeCommand, args: Args<'_>) {
+        let feed = &self.thread.node.feed;
+        if command == NodeCommand::Publish && feed.is_on() {
+            feed.say(self.session.db, &args.iter().collect::<Vec<_>>());
+        }
+    }
+
+    /// Whether the command is refused because the client is in MONITOR mode or a replica, or in subscribe mode of RESP2.
     #[cold]
     fn is_refused_in_mode(&mut self, spec: &'static CommandSpec, reply: &mut ReplyWriter<'_>) -> bool {
         let about_data = Flags::WRITE.union(Flags::READONLY).union(Flags::MAY_REPLICATE);
@@ -370,11 +408,23 @@ impl<'a> Batch<'a> {
             return true;
         }
         // Redis counts a monitor among its replicas.
-        let refused = client.is_monitor() && spec.flags.intersects(about_data);
+        let refused = (client.is_monitor() || client.is_follower()) && spec.flags.intersects(about_data);
         if refused {
             self.reject(Some(spec), b"ERR Replica can't interact with the keyspace", reply);
         }
         refused
+    }
+
+    /// Whether the command is refused because the node was told to follow another one.
+    #[cold]
+    fn is_refused_in_role(&mut self, spec: &'static CommandSpec, reply: &mut ReplyWriter<'_>) -> bool {
+        let node = &self.thread.node;
+        let queued = self.session.queue.iter().flat_map(|queue| queue.specs());
+        let refusal = node.role.refusal(spec, queued, &self.engine.settings.replication);
+        if let Some(error) = refusal {
+            self.reject(Some(spec), error.as_bytes(), reply);
+        }
+        refusal.is_some()
     }
 
     #[cold]

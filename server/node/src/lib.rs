@@ -13,13 +13,17 @@ pub mod config;
 mod dev;
 mod dispatch;
 pub mod driver;
+mod feed;
 mod memory;
 mod monitors;
 mod net;
 pub mod node;
+mod persistence;
 mod pubsub;
 pub mod raft_log;
+mod role;
 pub mod rpc;
+mod snapshot;
 mod telemetry;
 
 pub use allocator::Allocator;

@@ -19,8 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use nuthatch_engine::{Engine, EngineOptions};
+use nuthatch_engine::{Engine, EngineOptions, Loaded};
 use nuthatch_proto::ids::Timestamp;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,12 +32,15 @@ use crate::admin::pause::Pause;
 use crate::clock;
 use crate::config::{Config, Settings};
 use crate::driver::{self, Control, ControlError, ControlOptions, MetadataHandle};
+use crate::feed::Feed;
 use crate::memory::Peak;
 use crate::monitors::Monitors;
 use crate::net::clients::Clients;
 use crate::net::io_thread::IoThread;
 use crate::net::listener;
+use crate::persistence::{self, CannotLoad, Persistence};
 use crate::pubsub::{self, Pubsub};
+use crate::role::Role;
 use crate::rpc::secret::Secret;
 use crate::telemetry::{Telemetry, log};
 
@@ -74,6 +78,9 @@ pub enum StartError {
     /// The control plane.
     #[error(transparent)]
     Cluster(#[from] ControlError),
+    /// The data that was saved.
+    #[error(transparent)]
+    Data(#[from] CannotLoad),
     /// The system refuses something: a thread, entropy, a signal.
     #[error("the system refuses: {0}")]
     System(#[from] io::Error),
@@ -97,6 +104,14 @@ pub struct Node {
     pub(crate) run_id: String,
     /// Whether keys are removed when their time comes (DEBUG SET-ACTIVE-EXPIRE).
     pub(crate) active_expire: AtomicBool,
+    /// The replicas that follow.
+    pub(crate) feed: Arc<Feed>,
+    /// Whom it was told to follow.
+    pub(crate) role: Role,
+    /// The file of the data.
+    pub(crate) persistence: Persistence,
+    /// Held by who takes a snapshot.
+    pub(crate) snapshots: Mutex<()>,
     /// Which commands are held back (CLIENT PAUSE).
     pub(crate) pause: Pause,
     /// The most memory that was used.
@@ -110,6 +125,7 @@ impl Node {
         engine: Arc<Engine>,
         pubsub: Arc<Pubsub>,
         cluster: Option<MetadataHandle>,
+        loaded: Loaded,
     ) -> io::Result<Self> {
         let mut id = [0; 20];
         clock::entropy(&mut id)?;
@@ -132,6 +148,10 @@ impl Node {
             started: clock::now(),
             run_id,
             active_expire: AtomicBool::new(true),
+            feed: Arc::default(),
+            role: Role::default(),
+            persistence: Persistence::new(loaded),
+            snapshots: Mutex::new(()),
             pause: Pause::default(),
             peak: Peak::default(),
             stopping: watch::Sender::new(false),
@@ -185,8 +205,13 @@ impl Prepared {
         } else {
             None
         };
+        let loaded = if settings.cluster.enabled {
+            Loaded::default()
+        } else {
+            persistence::load(&engine, &settings.dir.join(&settings.dbfilename))?
+        };
         drop(settings);
-        let node = Node::new(config, engine, pubsub, control.as_ref().map(Control::handle))?;
+        let node = Node::new(config, engine, pubsub, control.as_ref().map(Control::handle), loaded)?;
         Ok(Self { node: Arc::new(node), control, listeners })
     }
 
@@ -288,17 +313,27 @@ async fn serve(
     }
     let watched = Arc::clone(node);
     tasks.spawn(async move { upkeep::watch(&watched).await });
+    tasks.spawn(persistence::run(Arc::clone(node)));
     if let Some(handle) = &node.cluster {
         let (pubsub, views) = (Arc::clone(&node.pubsub), handle.subscribe());
         tasks.spawn(async move { pubsub::follow(&pubsub, views).await });
     }
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("Received SIGTERM scheduling shutdown..."),
-        _ = interrupt.recv() => tracing::info!("Received SIGINT scheduling shutdown..."),
+    let by_signal = tokio::select! {
+        _ = terminate.recv() => {
+            tracing::info!("Received SIGTERM scheduling shutdown...");
+            true
+        }
+        _ = interrupt.recv() => {
+            tracing::info!("Received SIGINT scheduling shutdown...");
+            true
+        }
         // An error would mean that the node is gone, and this function holds it.
-        _ = stopping.wait_for(|stop| *stop) => {}
-    }
+        _ = stopping.wait_for(|stop| *stop) => false,
+    };
     tasks.shutdown().await;
+    if by_signal {
+        persistence::save_at_end(node).await;
+    }
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::store::entry::Entry;
+use crate::store::slot::Place;
 use crate::value::Item;
 
 pub(super) fn dbsize(engine: &Engine, db: usize, reply: &mut ReplyWriter<'_>) -> Handled {
@@ -114,11 +115,13 @@ pub(super) fn randomkey(
     let dice = cx.rng.next_u64();
     for offset in 0..usize::from(SLOT_COUNT) {
         let slot = slot_at((start + offset) % usize::from(SLOT_COUNT));
-        let Some(guard) = engine.open_slot(db, slot) else { continue };
+        let Some(mut guard) = engine.open_slot(db, slot) else { continue };
         if let Some(entry) = guard.random(dice, |entry| alive(entry, cx)) {
             reply.bulk(entry.key());
             return Ok(());
         }
+        let dead: Vec<_> = guard.iter().map(|entry| entry.key().to_vec()).collect();
+        engine.expire_seen(cx, Place { db, slot }, &mut guard, &dead);
     }
     reply.null();
     Ok(())
@@ -151,7 +154,7 @@ impl Cursor {
 /// are only so many: a small database is returned whole, as by Redis.
 pub(super) fn scan(
     engine: &Engine,
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
     db: usize,
     args: Args<'_>,
     reply: &mut ReplyWriter<'_>,
@@ -160,15 +163,21 @@ pub(super) fn scan(
     let options = ScanOptions::parse(args.skip(2), Scanned::Keys)?;
     let mut room = Vec::new();
     let mut page = Page::new(&options, &mut room, reply.protocol());
+    let mut dead = Vec::new();
     let of_kind = |entry: &Entry| options.kind.is_none_or(|kind| is(kind, entry.kind().name()));
     while cursor.slot < usize::from(SLOT_COUNT) && !page.is_full() {
-        if let Some(slot) = engine.open_slot(db, slot_at(cursor.slot)) {
+        let place = Place { db, slot: slot_at(cursor.slot) };
+        if let Some(mut slot) = engine.open_slot(db, place.slot) {
             loop {
                 cursor.bucket = slot.scan(cursor.bucket, |entry| {
-                    if page.admits(entry.key()) && alive(entry, cx) && of_kind(entry) {
+                    if !alive(entry, cx) {
+                        dead.push(entry.key().to_vec());
+                    } else if page.admits(entry.key()) && of_kind(entry) {
                         page.write(Item::Bytes(entry.key()));
                     }
                 });
+                engine.expire_seen(cx, place, &mut slot, &dead);
+                dead.clear();
                 if cursor.bucket == 0 || page.is_full() {
                     break;
                 }

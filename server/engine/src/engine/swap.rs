@@ -45,6 +45,10 @@ impl Engine {
         if let (Some(left), Some(right)) = (self.databases.existing(one), self.databases.existing(other)) {
             left.wheels.swap(&right.wheels);
         }
+        if self.is_followed() {
+            cx.effects.done(true);
+            self.end_unit(cx);
+        }
         // Those who wait in one may find in it now what was in the other.
         for (place, slot) in &slots {
             for key in slot.attention().into_iter().flat_map(Attention::awaited) {

@@ -31,29 +31,34 @@ const EXPIRING_HASHES: u16 = 12;
 /// Shorter strings are not worth compressing.
 const COMPRESS_FROM: usize = 21;
 
-/// Writes a value with its type; the number of the format's version.
-pub(super) fn value(out: &mut Vec<u8>, value: ValueRef<'_>, version: Version) -> u16 {
+/// Writes a value with its type, and in a file with its key between them; the number of the format's version.
+pub(super) fn value(out: &mut Vec<u8>, key: Option<&[u8]>, value: ValueRef<'_>, version: Version) -> u16 {
+    let begin = |out: &mut Vec<u8>, kind| {
+        out.push(kind);
+        key.into_iter().for_each(|key| string(out, key));
+    };
     match value {
         ValueRef::String(bytes) => {
-            out.push(kind::STRING);
+            begin(out, kind::STRING);
             string(out, bytes);
         }
         ValueRef::Object(Object::List(list)) => {
-            out.push(kind::LIST);
+            begin(out, kind::LIST);
             length(out, list.len());
             list.iter().for_each(|element| item(out, element));
         }
         ValueRef::Object(Object::Set(set)) => {
-            out.push(kind::SET);
+            begin(out, kind::SET);
             length(out, set.len());
             set.iter().for_each(|member| item(out, member));
         }
         ValueRef::Object(Object::Hash(hash)) if hash.has_deadlines() && version == Version::Current => {
+            begin(out, kind::HASH_METADATA);
             expiring_hash(out, hash);
             return EXPIRING_HASHES;
         }
         ValueRef::Object(Object::Hash(hash)) => {
-            out.push(kind::HASH);
+            begin(out, kind::HASH);
             length(out, hash.len());
             for (field, value) in hash.iter() {
                 item(out, field);
@@ -61,7 +66,7 @@ pub(super) fn value(out: &mut Vec<u8>, value: ValueRef<'_>, version: Version) ->
             }
         }
         ValueRef::Object(Object::SortedSet(set)) => {
-            out.push(kind::ZSET);
+            begin(out, kind::ZSET);
             length(out, set.len());
             for (member, score) in set.iter() {
                 item(out, member);
@@ -74,7 +79,6 @@ pub(super) fn value(out: &mut Vec<u8>, value: ValueRef<'_>, version: Version) ->
 
 /// The earliest deadline and the fields, each with how much later its own is, and one more.
 fn expiring_hash(out: &mut Vec<u8>, hash: &Hash) {
-    out.push(kind::HASH_METADATA);
     let earliest = hash.next_deadline().map_or(0, |deadline| deadline.0);
     out.extend_from_slice(&earliest.to_le_bytes());
     length(out, hash.len());
@@ -88,7 +92,7 @@ fn expiring_hash(out: &mut Vec<u8>, hash: &Hash) {
     }
 }
 
-fn length(out: &mut Vec<u8>, length: usize) {
+pub(super) fn length(out: &mut Vec<u8>, length: usize) {
     let length = length as u64;
     match length {
         0..=0x3F => out.push(length as u8),
@@ -111,7 +115,7 @@ fn item(out: &mut Vec<u8>, item: Item<'_>) {
     }
 }
 
-fn string(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn string(out: &mut Vec<u8>, bytes: &[u8]) {
     if let Item::Integer(number) = Item::new(bytes) {
         return integer(out, number);
     }

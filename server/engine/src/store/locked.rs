@@ -166,6 +166,20 @@ impl<'a> LockedSlots<'a> {
         }
     }
 
+    /// Whether somebody follows the engine.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.engine.is_followed()
+    }
+
+    /// The slots that are locked.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (Place, &SlotData)> {
+        let (one, many): (_, &[_]) = match &self.held {
+            Held::One(slot, guard) => (Some((Place { db: self.db, slot: *slot }, &**guard)), &[]),
+            Held::Many(guards) => (None, guards),
+        };
+        one.into_iter().chain(many.iter().map(|(place, guard): &(Place, Guard<'_>)| (*place, &**guard)))
+    }
+
     /// The slots that must be locked with these for those who wait in them.
     pub(crate) fn destinations(&self) -> impl Iterator<Item = Place> {
         let guards: &[(Place, Guard<'_>)] = match &self.held {

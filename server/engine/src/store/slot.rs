@@ -104,7 +104,7 @@ impl Place {
     /// Counts a key that was removed because its time had come, and tells of it.
     fn tell_expired(self, cx: &mut Context<'_>, key: &[u8]) {
         cx.stats.expired_keys += 1;
-        self.emit(cx, Effect::Delete { key });
+        self.emit(cx, Effect::Expire { key });
         cx.notify(self.db, Classes::EXPIRED, "expired", key);
     }
 }
@@ -198,6 +198,11 @@ impl SlotData {
         self.attend_less(|_| {});
     }
 
+    /// Whether a hash in it has fields with deadlines.
+    pub(crate) fn has_field_deadlines(&self) -> bool {
+        self.with_field_deadlines > 0
+    }
+
     /// How many entries there are about which somebody may have to come: because they expire, or a field of theirs does.
     pub(crate) fn timed(&self) -> usize {
         self.expiring as usize + self.with_field_deadlines as usize
@@ -287,7 +292,7 @@ impl SlotData {
         };
         while let Some(field) = hash.pop_expired(cx.now) {
             cx.stats.expired_fields += 1;
-            at.emit(cx, Effect::HashDelete { key: key.bytes, field: &field });
+            at.emit(cx, Effect::HashExpire { key: key.bytes, field: &field });
         }
         let is_empty = hash.is_empty();
         self.touch(key.bytes);

@@ -185,6 +185,7 @@ pub(crate) fn command_name(place: u16) -> String {
 fn flags(client: &Client) -> String {
     let mut letters = String::new();
     let states = [
+        (client.is_follower(), 'S'),
         (client.is_monitor(), 'O'),
         (client.is_subscribed(), 'P'),
         (client.blocked().is_some(), 'b'),

@@ -75,6 +75,7 @@ pub(super) fn run(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
         (b"digest-value", 3..) => dataset::digest_values(&call, reply),
         (b"htstats", 3..=4) => dataset::table_of_database(&call, reply),
         (b"htstats-key", 3..=4) => dataset::table_of_key(&call, reply),
+        (b"reload", _) => return super::persistence::reload(&call, reply),
         (b"object", 3..) => object(&call, reply),
         (b"populate", 3..=5) => dataset::populate(&call, reply),
         (b"protocol", 3) => protocol(args.at(2), reply),
@@ -90,12 +91,7 @@ pub(super) fn run(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
             reply.ok();
         }
         (
-            b"change-repl-id"
-            | b"reload"
-            | b"loadaof"
-            | b"pause-cron"
-            | b"replybuffer"
-            | b"set-disable-deny-scripts",
+            b"change-repl-id" | b"loadaof" | b"pause-cron" | b"replybuffer" | b"set-disable-deny-scripts",
             _,
         )
         | (b"quicklist-packed-threshold" | b"listpack" | b"dict-resizing" | b"client-eviction", 3)

@@ -6,7 +6,7 @@
 use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::{Call, Flow, NOT_INTEGER, SYNTAX_ERROR};
+use super::{Call, Deferral, Flow, NOT_INTEGER, SYNTAX_ERROR};
 use crate::clock;
 use crate::node::REDIS_VERSION;
 
@@ -79,6 +79,10 @@ pub(super) fn shutdown(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
         return Flow::Done;
     }
     tracing::warn!("User requested shutdown...");
+    let points = !call.node.config.settings().save_points.is_empty();
+    if (save || (points && !nosave)) && !call.node.in_cluster() && call.node.persistence.claim() {
+        return Flow::Defer(Deferral::ShutDown);
+    }
     call.node.stop();
     // As in Redis, the client sees the connection end, not a reply.
     Flow::Close

@@ -1,16 +1,21 @@
 //! WAIT: until replicas have what the connection wrote.
 //!
-//! There are no replicas yet, so nothing is ever acknowledged: who asks for none is answered at once, everybody else
-//! when the time is over. Without a time it waits for good, as it would for replicas that never come.
+//! A replica says how much of the stream it has, each second and when it is asked, which is what this does. Who asks for
+//! no more replicas than have said so is answered at once, everybody else when so many have, or when the time is over.
 
-use std::future::pending;
 use std::time::Duration;
 
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Args, ReplyWriter};
+use tokio::time::{Instant, sleep};
 
 use super::{Call, Deferral, Flow};
+use crate::clock;
+use crate::node::Node;
+
+/// How often it is looked who has said so.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What WAIT asks for, or the error that it asks for nothing.
 fn parse(args: Args<'_>, now: Timestamp) -> Result<(i64, Option<Duration>), &'static str> {
@@ -23,26 +28,40 @@ fn parse(args: Args<'_>, now: Timestamp) -> Result<(i64, Option<Duration>), &'st
     Ok((replicas, Some(timeout).filter(|&timeout| timeout > 0).map(Duration::from_millis)))
 }
 
+/// How many replicas have everything.
+pub(crate) fn ready(node: &Node) -> usize {
+    node.feed.acknowledged(node.feed.offset())
+}
+
 pub(super) fn begin(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     match parse(call.args, call.now) {
         Err(error) => reply.error(error),
-        Ok((..=0, _)) => reply.integer(0),
-        Ok(_) => return Flow::Defer(Deferral::Wait),
+        Ok((replicas, _)) => {
+            let ready = ready(call.node);
+            if i64::try_from(ready).is_ok_and(|ready| ready < replicas) {
+                return Flow::Defer(Deferral::Wait);
+            }
+            reply.count(ready);
+        }
     }
     Flow::Done
 }
 
-pub(super) async fn wait(args: Args<'_>, now: Timestamp, reply: &mut ReplyWriter<'_>) {
-    match parse(args, now) {
-        Err(error) => reply.error(error),
-        Ok((_, timeout)) => {
-            match timeout {
-                Some(timeout) => tokio::time::sleep(timeout).await,
-                None => pending().await,
-            }
-            reply.integer(0);
-        }
+pub(super) async fn wait(node: &Node, args: Args<'_>, reply: &mut ReplyWriter<'_>) {
+    let (replicas, timeout) = match parse(args, clock::now()) {
+        Ok(asked) => asked,
+        Err(error) => return reply.error(error),
+    };
+    let wanted = usize::try_from(replicas).unwrap_or(0);
+    let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let offset = node.feed.offset();
+    if node.feed.is_on() {
+        node.feed.say(0, &[b"REPLCONF", b"GETACK", b"*"]);
     }
+    while node.feed.acknowledged(offset) < wanted && until.is_none_or(|until| Instant::now() < until) {
+        sleep(LOOK_EVERY).await;
+    }
+    reply.count(node.feed.acknowledged(offset));
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod observation;
 mod own;
 mod redis;
+mod replication;
 mod values;
 
 use std::sync::LazyLock;
@@ -116,7 +117,8 @@ impl OptionSpec {
 
 /// All rows, file after file.
 static ROWS: LazyLock<Vec<&'static OptionSpec>> = LazyLock::new(|| {
-    let own = own::OPTIONS.iter().chain(&values::OPTIONS).chain(&observation::OPTIONS);
+    let own =
+        own::OPTIONS.iter().chain(&values::OPTIONS).chain(&observation::OPTIONS).chain(&replication::OPTIONS);
     own.chain(&redis::OPTIONS).collect()
 });
 

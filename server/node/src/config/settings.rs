@@ -100,6 +100,21 @@ pub struct LatencySettings {
     pub percentiles: Vec<f64>,
 }
 
+/// What concerns the replicas that follow a standalone node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicationSettings {
+    /// After how many seconds replicas are sent a PING (`repl-ping-replica-period`).
+    pub ping_period: u64,
+    /// After how many seconds of silence they are cut off (`repl-timeout`).
+    pub timeout: u64,
+    /// In how many seconds a replica must have been heard of to count (`min-replicas-max-lag`); 0: none need to be.
+    pub max_lag: u64,
+    /// Whether reads are answered without a link to the primary (`replica-serve-stale-data`).
+    pub serve_stale: bool,
+    /// Whether writes are refused while there is a primary (`replica-read-only`).
+    pub read_only: bool,
+}
+
 /// The configuration, typed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -161,6 +176,12 @@ pub struct Settings {
     pub latency: LatencySettings,
     /// From how many nanoseconds on a command is noted by SLOWLOG or LATENCY.
     pub noteworthy: u64,
+    /// What concerns replicas.
+    pub replication: ReplicationSettings,
+    /// The file in `dir` that the data is written to (`dbfilename`).
+    pub dbfilename: String,
+    /// After how many seconds it is written if there were so many changes (`save`).
+    pub save_points: Vec<(u64, u64)>,
     /// What concerns the cluster.
     pub cluster: ClusterSettings,
 }

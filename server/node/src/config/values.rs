@@ -12,7 +12,9 @@ use super::error::ConfigError;
 use super::kind::{Kind, output_limits};
 use super::options::{self, OptionId};
 use super::reference::values as expected;
-use super::settings::{ClusterSettings, LatencySettings, LogLevel, Permission, Settings, SlowlogSettings};
+use super::settings::{
+    ClusterSettings, LatencySettings, LogLevel, Permission, ReplicationSettings, Settings, SlowlogSettings,
+};
 use super::source::Line;
 
 /// How far the port for nodes is from the port for clients.
@@ -121,8 +123,21 @@ impl Values {
             noteworthy: noteworthy(&self.slowlog(), &self.latency()),
             slowlog: self.slowlog(),
             latency: self.latency(),
+            replication: self.replication(),
+            dbfilename: self.text("dbfilename").to_owned(),
+            save_points: save_points(self.text("save")),
             cluster,
         })
+    }
+
+    fn replication(&self) -> ReplicationSettings {
+        ReplicationSettings {
+            ping_period: self.number("repl-ping-replica-period"),
+            timeout: self.number("repl-timeout"),
+            max_lag: self.number("min-replicas-max-lag"),
+            serve_stale: self.yes("replica-serve-stale-data"),
+            read_only: self.yes("replica-read-only"),
+        }
     }
 
     fn permission(&self, name: &'static str) -> Permission {
@@ -204,6 +219,12 @@ fn noteworthy(slowlog: &SlowlogSettings, latency: &LatencySettings) -> u64 {
         slowlog.slower_than.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
     let event = if latency.threshold == 0 { u64::MAX } else { latency.threshold.saturating_mul(1_000_000) };
     slow.min(event)
+}
+
+/// Pairs of seconds and changes.
+fn save_points(text: &str) -> Vec<(u64, u64)> {
+    let numbers: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
 fn is_host_and_port(text: &str) -> bool {

@@ -15,9 +15,6 @@ use crate::memory;
 const OUT_OF_MEMORY: &[u8] = b"OOM command not allowed when used memory > 'maxmemory'.";
 const TOO_FEW_REPLICAS: &[u8] = b"NOREPLICAS Not enough good replicas to write.";
 
-/// How many replicas follow this node closely enough to count. There is no replication yet.
-const GOOD_REPLICAS: u32 = 0;
-
 impl Batch<'_> {
     /// Refuses the command if the state of the server asks for it; whether it did.
     #[cold]
@@ -53,7 +50,11 @@ impl Batch<'_> {
         if needs_memory && memory::is_full(settings) {
             return Some(OUT_OF_MEMORY);
         }
-        (flags.contains(Flags::WRITE) && GOOD_REPLICAS < settings.min_replicas).then_some(TOO_FEW_REPLICAS)
+        let max_lag = settings.replication.max_lag;
+        let wants_replicas = flags.contains(Flags::WRITE) && settings.min_replicas > 0 && max_lag > 0;
+        let lacks =
+            wants_replicas && self.thread.node.feed.heard_within(max_lag, self.now) < settings.min_replicas;
+        lacks.then_some(TOO_FEW_REPLICAS)
     }
 }
 

@@ -58,7 +58,7 @@ impl Queue {
     }
 
     /// The commands' rows.
-    pub(crate) fn specs(&self) -> impl Iterator<Item = &'static CommandSpec> {
+    pub(crate) fn specs(&self) -> impl Iterator<Item = &'static CommandSpec> + Clone {
         self.commands.iter().map(|queued| queued.spec)
     }
 
@@ -437,6 +437,7 @@ impl Batch<'_> {
             }
             Handler::Node(command) => {
                 flow = admin::run(command, Call { node, session: self.session, now: self.now, args }, reply);
+                self.pass_on(command, args);
             }
             // UNWATCH: EXEC has ended the watch already.
             Handler::Transaction(_) => reply.ok(),
@@ -450,7 +451,7 @@ impl Batch<'_> {
         }
         if flow == Flow::Defer(Deferral::Wait) {
             // In a transaction WAIT says how many replicas there are now.
-            reply.integer(0);
+            reply.count(admin::wait::ready(node));
             flow = Flow::Done;
         }
         if let Flow::Defer(_) | Flow::Block = flow {

@@ -75,6 +75,9 @@ const SUBSCRIBED: u8 = 1 << 3;
 /// It is shown every command.
 const MONITOR: u8 = 1 << 4;
 
+/// It is a replica.
+const FOLLOWER: u8 = 1 << 5;
+
 /// The last command of a connection that has not sent one.
 pub(crate) const NO_COMMAND: u16 = u16::MAX;
 
@@ -162,7 +165,13 @@ impl Client {
 
     /// The class whose output limits it has.
     pub(crate) fn class(&self) -> Class {
-        if self.is_subscribed() { Class::Pubsub } else { Class::Normal }
+        if self.is_follower() {
+            Class::Replica
+        } else if self.is_subscribed() {
+            Class::Pubsub
+        } else {
+            Class::Normal
+        }
     }
 
     /// Whether it is subscribed to anything.
@@ -174,7 +183,7 @@ impl Client {
     /// Whether there are commands that it may not say now.
     #[inline]
     pub(crate) fn is_restricted(&self) -> bool {
-        self.signals.load(Ordering::Relaxed) & (SUBSCRIBED | MONITOR) != 0
+        self.signals.load(Ordering::Relaxed) & (SUBSCRIBED | MONITOR | FOLLOWER) != 0
     }
 
     /// Whether it is shown every command.
@@ -189,6 +198,16 @@ impl Client {
         } else {
             self.signals.fetch_and(!MONITOR, Ordering::Relaxed);
         }
+    }
+
+    /// Whether it is a replica.
+    pub(crate) fn is_follower(&self) -> bool {
+        self.signals.load(Ordering::Relaxed) & FOLLOWER != 0
+    }
+
+    /// Notes that it is a replica, for good.
+    pub(crate) fn set_follower(&self) {
+        self.signals.fetch_or(FOLLOWER, Ordering::Relaxed);
     }
 
     /// How many channels, patterns and channels of shards it is subscribed to.
@@ -216,7 +235,12 @@ impl Client {
 
     /// Ends it if it holds more output than its class may, or has for too long.
     pub(crate) fn end_if_over_limit(&self) {
-        if self.may_not_hold(self.held()) {
+        self.end_if_holds(self.held());
+    }
+
+    /// Ends it if so many bytes are more than its class may hold.
+    pub(crate) fn end_if_holds(&self, bytes: usize) {
+        if self.may_not_hold(bytes) {
             self.signals.fetch_or(OVER_LIMIT, Ordering::Relaxed);
             self.pushes.discard();
             self.kill();

@@ -12,6 +12,7 @@
 //! Neighbours: `dispatch` runs the requests, `output` sends the replies, `clients` ends connections from outside.
 
 mod blocked;
+mod follow;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -82,7 +83,7 @@ impl EngineSide {
     #[inline]
     pub(crate) fn context<'a>(&'a mut self, thread: &'a Thread, now: Timestamp) -> Context<'a> {
         let no_touch = self.no_touch;
-        let mut cx = Context::new(now, &*thread.counters, &mut self.stats, &mut self.rng)
+        let mut cx = Context::new(now, &thread.tap, &mut self.stats, &mut self.rng)
             .with_notices(&*thread.node.pubsub, self.settings.notice_classes);
         cx.no_touch = no_touch;
         cx
@@ -183,6 +184,7 @@ pub(crate) async fn run(stream: net::TcpStream, thread: &Thread) {
     connection.session.end(&thread.node.engine);
     thread.node.pubsub.forget(&client);
     thread.node.monitors.remove(&client);
+    thread.node.feed.leave(&thread.node.engine, &client);
     thread.node.clients.remove(client.id);
     if let Err(end @ (End::OverLimit | End::QueryTooLong)) = end {
         tracing::warn!("Client id={} addr={} {end}", client.id, client.addr);
@@ -368,6 +370,9 @@ impl<'a> Connection<'a> {
     /// Waits for a command that cannot be answered at once, and keeps its reply.
     #[cold]
     async fn wait(&mut self, deferred: Deferred) -> Result<Turn, End> {
+        if deferred.command == Deferral::Follow {
+            return self.follow(deferred.args).await;
+        }
         let Self { thread, stream, session, output, .. } = self;
         let client = Arc::clone(&session.client);
         let mut replies = Vec::new();

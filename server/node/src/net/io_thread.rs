@@ -21,6 +21,7 @@ use tokio::task::spawn_local;
 
 use super::connection::{self, Scratch};
 use crate::clock;
+use crate::feed::tap::Tap;
 use crate::node::{Node, upkeep};
 use crate::telemetry::counters::ThreadCounters;
 
@@ -28,6 +29,8 @@ use crate::telemetry::counters::ThreadCounters;
 pub(crate) struct Thread {
     pub(crate) node: Arc<Node>,
     pub(crate) counters: Arc<ThreadCounters>,
+    /// Where its effects go.
+    pub(crate) tap: Tap,
     /// Its turns to run commands.
     pub(crate) seat: Seat,
     /// Borrowed between two awaits, never across one.
@@ -52,7 +55,8 @@ impl IoThread {
             let counters = node.telemetry.thread();
             let scratch = RefCell::new(Scratch::new(seed, &node));
             let seat = node.engine.seat();
-            let thread = Rc::new(Thread { node, counters, seat, scratch });
+            let tap = Tap::new(Arc::clone(&counters), Arc::clone(&node.feed));
+            let thread = Rc::new(Thread { node, counters, tap, seat, scratch });
             match runtime() {
                 Ok(runtime) => runtime.block_on(serve(incoming, thread, count)),
                 // Without this thread connections would hang: better no node than such a one.

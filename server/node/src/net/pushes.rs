@@ -27,7 +27,7 @@ const BYTES_MAX: u64 = 1 << 30;
 pub(crate) enum Class {
     /// An ordinary client, and one in MONITOR mode.
     Normal,
-    /// A replica, or a primary: there are none yet.
+    /// A replica.
     Replica,
     /// A client that is subscribed to something.
     Pubsub,

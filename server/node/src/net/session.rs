@@ -25,6 +25,15 @@ pub(crate) enum Replies {
     SkipOne,
 }
 
+/// What a replica has said of itself before it follows (`REPLCONF`).
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Introduction {
+    /// Where it listens.
+    pub(crate) port: u16,
+    /// It wants the snapshot and nothing after it.
+    pub(crate) rdb_only: bool,
+}
+
 /// One connection's state.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -50,6 +59,8 @@ pub(crate) struct Session {
     pub(crate) replies: Replies,
     /// Whether keys are used without a trace (`CLIENT NO-TOUCH`).
     pub(crate) no_touch: bool,
+    /// What it has said of itself as a replica.
+    pub(crate) introduction: Introduction,
     /// The keys that are watched.
     pub(crate) watching: Option<Box<Watching>>,
     /// The wait that the last command has begun.
@@ -72,6 +83,7 @@ impl Session {
             executing: false,
             replies: Replies::On,
             no_touch: false,
+            introduction: Introduction::default(),
             watching: None,
             blocked: None,
         }

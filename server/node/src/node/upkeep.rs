@@ -84,6 +84,7 @@ pub(crate) async fn watch(node: &Node) {
                 node.clients.kill_idle(now, timeout);
             }
             node.clients.kill_over_limit();
+            node.feed.keep_alive(&node.config.settings().replication, now);
         }
     }
 }

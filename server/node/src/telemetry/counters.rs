@@ -3,14 +3,12 @@
 //! Because there is one writer, counting is a load and a store, not a locked instruction. `CONFIG RESETSTAT` therefore
 //! does not write here: it remembers what the sums were ([`super::Telemetry`]).
 //!
-//! The counters are also who hears the effects of the thread's writes, as long as nobody replicates them: that keeps
-//! the way of every effect open and counts the changes.
+//! Changes to the data are counted by who hears of them all (`feed/tap`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nuthatch_engine::{Effect, EffectSink, Stats};
+use nuthatch_engine::Stats;
 use nuthatch_proto::command_table::Handler;
-use nuthatch_proto::slot::Slot;
 
 use super::histogram::Histogram;
 
@@ -123,6 +121,12 @@ impl ThreadCounters {
         &self.by_command[usize::from(place)]
     }
 
+    /// Counts a change to the data.
+    #[inline]
+    pub(crate) fn count_effect(&self) {
+        self.effects.add(1);
+    }
+
     /// Takes over what the engine counted for this thread.
     #[inline]
     pub(crate) fn publish(&self, stats: &Stats) {
@@ -149,13 +153,6 @@ impl ThreadCounters {
             sum.rejected += own.rejected.get();
             sum.failed += own.failed.get();
         }
-    }
-}
-
-impl EffectSink for ThreadCounters {
-    #[inline]
-    fn emit(&self, _db: usize, _slot: Slot, _effect: Effect<'_>) {
-        self.effects.add(1);
     }
 }
 

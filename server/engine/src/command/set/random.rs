@@ -36,7 +36,7 @@ pub(in crate::command) fn spop(
         if count > 0 {
             emitter.notify(Classes::SET, "spop");
         }
-        if count < set.len() {
+        if count < set.len() || wanted.is_none() {
             (0..count).for_each(|_| pop_one(set, key, &mut rng, emitter, reply));
         } else {
             set.iter().for_each(|member| elements::bulk(reply, member));

@@ -91,8 +91,8 @@ impl Pop {
             reply.double(score);
             let member = member.to_vec();
             set.remove(&member);
-            emitter.emit(Effect::SortedSetRemove { key, member: &member });
         }
+        emitter.emit(Effect::SortedSetPop { key, from: self.from, count });
         let event = match self.from {
             Extreme::Lowest => "zpopmin",
             Extreme::Highest => "zpopmax",
@@ -171,7 +171,7 @@ mod tests {
             ("ZPOPMIN z", "[]"),
             ("ZPOPMAX z 2", "[]"),
         ]);
-        assert_eq!(bench.effects()[4..], ["zrem z a", "zrem z d", "zrem z c", "zrem z b"]);
+        assert_eq!(bench.effects()[4..], ["zpop z Lowest 1", "zpop z Highest 2", "zpop z Lowest 1"]);
     }
 
     #[test]

@@ -72,6 +72,10 @@ pub(super) fn clients(page: &mut Page, call: &Call<'_>) {
 }
 
 pub(super) fn persistence(page: &mut Page, call: &Call<'_>) {
+    let record = call.node.persistence.record();
+    let seconds =
+        |time: Option<std::time::Duration>| time.map_or(-1, |t| i64::try_from(t.as_secs()).unwrap_or(-1));
+    let changes = call.node.telemetry.sums().effects.saturating_sub(record.changes);
     page.section("Persistence");
     page.fields(&[
         ("loading", &0),
@@ -82,16 +86,16 @@ pub(super) fn persistence(page: &mut Page, call: &Call<'_>) {
         ("current_fork_perc", &"0.00"),
         ("current_save_keys_processed", &0),
         ("current_save_keys_total", &0),
-        ("rdb_changes_since_last_save", &call.node.telemetry.sums().effects),
-        ("rdb_bgsave_in_progress", &0),
-        ("rdb_last_save_time", &(call.node.started.0 / 1000)),
-        ("rdb_last_bgsave_status", &"ok"),
-        ("rdb_last_bgsave_time_sec", &-1),
-        ("rdb_current_bgsave_time_sec", &-1),
-        ("rdb_saves", &0),
+        ("rdb_changes_since_last_save", &changes),
+        ("rdb_bgsave_in_progress", &u8::from(record.began.is_some())),
+        ("rdb_last_save_time", &record.last_save),
+        ("rdb_last_bgsave_status", &if record.ok { "ok" } else { "err" }),
+        ("rdb_last_bgsave_time_sec", &seconds(record.took)),
+        ("rdb_current_bgsave_time_sec", &seconds(record.began.map(|began| began.elapsed()))),
+        ("rdb_saves", &record.saves),
         ("rdb_last_cow_size", &0),
-        ("rdb_last_load_keys_expired", &0),
-        ("rdb_last_load_keys_loaded", &0),
+        ("rdb_last_load_keys_expired", &record.loaded.expired),
+        ("rdb_last_load_keys_loaded", &record.loaded.keys),
         ("aof_enabled", &0),
         ("aof_rewrite_in_progress", &0),
         ("aof_rewrite_scheduled", &0),
@@ -108,14 +112,42 @@ pub(super) fn persistence(page: &mut Page, call: &Call<'_>) {
 }
 
 pub(super) fn replication(page: &mut Page, call: &Call<'_>) {
+    let feed = &call.node.feed;
+    let followers = feed.followers();
     page.section("Replication");
+    match call.node.role.primary() {
+        None => page.field("role", "master"),
+        Some(primary) => page.fields(&[
+            ("role", &"slave"),
+            ("master_host", &primary.host),
+            ("master_port", &primary.port),
+            ("master_link_status", &"down"),
+            ("master_last_io_seconds_ago", &-1),
+            ("master_sync_in_progress", &0),
+            ("slave_read_repl_offset", &0),
+            ("slave_repl_offset", &0),
+            ("master_link_down_since_seconds", &-1),
+            ("slave_priority", &100),
+            ("slave_read_only", &u8::from(call.node.config.settings().replication.read_only)),
+            ("replica_announced", &1),
+        ]),
+    }
+    page.field("connected_slaves", followers.len());
+    for (number, follower) in followers.iter().enumerate() {
+        let state = if follower.is_online() { "online" } else { "send_bulk" };
+        let (ip, port) = (follower.client.addr.ip().to_canonical(), follower.port());
+        let lag = call.now.0.saturating_sub(follower.heard().0) / 1000;
+        let offset = follower.acknowledged();
+        page.field(
+            &format!("slave{number}"),
+            format_args!("ip={ip},port={port},state={state},offset={offset},lag={lag}"),
+        );
+    }
     page.fields(&[
-        ("role", &"master"),
-        ("connected_slaves", &0),
         ("master_failover_state", &"no-failover"),
         ("master_replid", &call.node.run_id),
         ("master_replid2", &"0".repeat(40)),
-        ("master_repl_offset", &0),
+        ("master_repl_offset", &feed.offset()),
         ("second_repl_offset", &-1),
         ("repl_backlog_active", &0),
         ("repl_backlog_size", &0),

@@ -6,7 +6,7 @@
 use super::{INT, Kind, OptionSpec, PORT, works};
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 43] = [
+pub(super) static OPTIONS: [OptionSpec; 42] = [
     works("port", PORT, "6379", "The port for clients. 0: any that is free.").only_restart(),
     works("bind", Kind::Addresses, "* -::*", "The addresses to listen on. One with the prefix `-` is passed over if the machine does not have it.").only_restart(),
     works("tcp-backlog", INT, "511", "How many connections may wait to be accepted.").fixed(),
@@ -38,12 +38,11 @@ pub(super) static OPTIONS: [OptionSpec; 43] = [
             "allkeys-random",
             "noeviction",
         ]), "noeviction", "What is evicted when more than `maxmemory` is used. Nothing is evicted yet; only `noeviction` has an effect."),
-    works("min-replicas-to-write", INT, "0", "How many replicas there must be for writes to be taken. There are none yet, so that more than 0 makes the node read-only.")
+    works("min-replicas-to-write", INT, "0", "How many replicas there must be for writes to be taken.")
         .alias("min-slaves-to-write"),
     works("disable-thp", Kind::Bool, "yes", "Whether the process goes without transparent huge pages: the kernel clears 2 MB at the first touch of each, which stalls requests for milliseconds.").fixed(),
     works("daemonize", Kind::Bool, "no", "Must be `no`: run the node under a service manager.").fixed(),
     works("supervised", Kind::Word(&["upstart", "systemd", "auto", "no"]), "no", "Taken; the node needs no telling.").fixed(),
-    works("save", Kind::Save, "", "When to write a snapshot. Shown; nothing is written yet."),
     works("appendonly", Kind::Bool, "no", "Whether writes are logged. Shown; nothing is logged yet."),
     works("proc-title-template", Kind::Text, "{title} {listen-addr} {server-mode}", "Taken; the title stays."),
     works("cluster-enabled", Kind::Bool, "no", "Whether the node is one of a cluster.").fixed(),

@@ -18,7 +18,7 @@ const WORDS: Kind = Kind::Words;
 const SIGNAL: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 130] = [
+pub(super) static OPTIONS: [OptionSpec; 124] = [
     kept("acl-pubsub-default", Kind::Word(&["allchannels", "resetchannels"]), "resetchannels"),
     kept("aclfile", TEXT, "").fixed(),
     kept("acllog-max-len", COUNT, "128"),
@@ -57,7 +57,6 @@ pub(super) static OPTIONS: [OptionSpec; 130] = [
     kept("cluster-replica-validity-factor", INT, "10").alias("cluster-slave-validity-factor"),
     kept("crash-log-enabled", BOOL, "yes"),
     kept("crash-memcheck-enabled", BOOL, "yes"),
-    kept("dbfilename", TEXT, "dump.rdb").protected(),
     kept("dynamic-hz", BOOL, "yes"),
     kept("enable-module-command", Kind::Word(&["no", "yes", "local"]), "no").fixed(),
     kept("hll-sparse-max-bytes", MEMORY, "3000"),
@@ -78,7 +77,6 @@ pub(super) static OPTIONS: [OptionSpec; 130] = [
     kept("maxmemory-clients", Kind::MemoryOrPercent, "0"),
     kept("maxmemory-eviction-tenacity", Kind::Integer(0, 100), "10"),
     kept("maxmemory-samples", Kind::Integer(1, i32::MAX as u64), "5"),
-    kept("min-replicas-max-lag", INT, "10").alias("min-slaves-max-lag"),
     kept("no-appendfsync-on-rewrite", BOOL, "no"),
     kept("oom-score-adj-values", Kind::OomScores, "0 200 800"),
     kept("oom-score-adj", Kind::Word(&["no", "yes", "relative", "absolute"]), "no"),
@@ -96,8 +94,6 @@ pub(super) static OPTIONS: [OptionSpec; 130] = [
     kept("repl-diskless-sync-delay", INT, "5"),
     kept("repl-diskless-sync-max-replicas", INT, "0"),
     kept("repl-diskless-sync", BOOL, "yes"),
-    kept("repl-ping-replica-period", Kind::Integer(1, i32::MAX as u64), "10").alias("repl-ping-slave-period"),
-    kept("repl-timeout", Kind::Integer(1, i32::MAX as u64), "60"),
     kept("replica-announce-ip", TEXT, "").alias("slave-announce-ip"),
     kept("replica-announce-port", PORT, "0").alias("slave-announce-port"),
     kept("replica-announced", BOOL, "yes"),
@@ -105,8 +101,6 @@ pub(super) static OPTIONS: [OptionSpec; 130] = [
     kept("replica-ignore-maxmemory", BOOL, "yes").alias("slave-ignore-maxmemory"),
     kept("replica-lazy-flush", BOOL, "no").alias("slave-lazy-flush"),
     kept("replica-priority", INT, "100").alias("slave-priority"),
-    kept("replica-read-only", BOOL, "yes").alias("slave-read-only"),
-    kept("replica-serve-stale-data", BOOL, "yes").alias("slave-serve-stale-data"),
     kept("replicaof", WORDS, "").alias("slaveof").fixed(),
     kept("sanitize-dump-payload", Kind::Word(&["no", "yes", "clients"]), "no"),
     kept("server_cpulist", TEXT, "").fixed(),

@@ -1,0 +1,107 @@
+//! SYNC, PSYNC, REPLCONF and ROLE: what replicas of a standalone node say and ask.
+//!
+//! A client becomes a replica in its connection (`net/connection/follow`); here is checked whether it may. There is no
+//! backlog, so PSYNC always begins with everything.
+
+use nuthatch_proto::resp::ReplyWriter;
+use nuthatch_proto::resp::number::parse_integer;
+
+use crate::role::Primary;
+
+use super::{Call, Deferral, Flow, NOT_INTEGER, SYNTAX_ERROR, text};
+
+pub(super) fn sync(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
+    // Who follows already gets no second answer, as in Redis.
+    if call.session.client.is_follower() {
+        return Flow::Done;
+    }
+    if call.node.in_cluster() {
+        reply.error("ERR a node of a cluster cannot be followed by replicas of Redis");
+        return Flow::Done;
+    }
+    Flow::Defer(Deferral::Follow)
+}
+
+pub(super) fn replconf(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let mut options = call.args.skip(1);
+    if options.len() % 2 != 0 {
+        return reply.error(SYNTAX_ERROR);
+    }
+    while let (Some(option), Some(value)) = (options.get(0), options.get(1)) {
+        match option.to_ascii_lowercase().as_slice() {
+            b"listening-port" => {
+                let Some(port) = parse_integer(value) else { return reply.error(NOT_INTEGER) };
+                call.session.introduction.port = u16::try_from(port).unwrap_or(0);
+            }
+            b"rdb-only" => match parse_integer(value) {
+                Some(number) => call.session.introduction.rdb_only = number != 0,
+                None => return reply.error(NOT_INTEGER),
+            },
+            b"capa" | b"ip-address" | b"rdb-filter-only" | b"version" => {}
+            // Neither is answered.
+            b"getack" => return,
+            b"ack" => {
+                let follower = call.node.feed.follower(&call.session.client);
+                let offset = parse_integer(value).and_then(|offset| u64::try_from(offset).ok());
+                if let (Some(follower), Some(offset)) = (follower, offset) {
+                    follower.acknowledge(offset, call.now);
+                }
+                return;
+            }
+            _ => return reply.error(&format!("ERR Unrecognized REPLCONF option: {}", text(option))),
+        }
+        options = options.skip(2);
+    }
+    reply.ok();
+}
+
+pub(super) fn role(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    if let Some(primary) = call.node.role.primary() {
+        reply.array(5);
+        reply.bulk(b"slave");
+        reply.bulk(primary.host.as_bytes());
+        reply.integer(i64::from(primary.port));
+        // There is no link yet.
+        reply.bulk(b"connect");
+        return reply.integer(-1);
+    }
+    let mut followers = call.node.feed.followers();
+    followers.retain(|follower| follower.is_online());
+    reply.array(3);
+    reply.bulk(b"master");
+    reply.integer(i64::try_from(call.node.feed.offset()).unwrap_or(i64::MAX));
+    reply.array(followers.len());
+    for follower in followers {
+        reply.array(3);
+        reply.bulk(follower.client.addr.ip().to_canonical().to_string().as_bytes());
+        reply.bulk(follower.port().to_string().as_bytes());
+        reply.bulk(follower.acknowledged().to_string().as_bytes());
+    }
+}
+
+pub(super) fn replicaof(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+    let (host, port) = (call.args.at(1), call.args.at(2));
+    if call.node.in_cluster() {
+        return reply.error("ERR REPLICAOF not allowed in cluster mode.");
+    }
+    if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
+        if call.node.role.set(None) {
+            tracing::info!("MASTER MODE enabled");
+        }
+        return reply.ok();
+    }
+    let Some(Ok(port)) = parse_integer(port).map(u16::try_from) else {
+        return reply.error("ERR Invalid master port");
+    };
+    if !call.node.role.set(Some(Primary { host: text(host), port })) {
+        return reply.simple("OK Already connected to specified master");
+    }
+    tracing::warn!(
+        "Told to be a replica of {}:{port}. This version does not follow other servers: it takes no writes until \
+         REPLICAOF NO ONE",
+        text(host)
+    );
+    // Whoever follows would miss what is to come from there.
+    call.node.feed.followers().iter().for_each(|follower| follower.client.kill());
+    reply.ok();
+}

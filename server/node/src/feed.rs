@@ -1,0 +1,239 @@
+//! The replicas that follow a standalone node, and the stream of commands that they are sent.
+//!
+//! A client becomes a follower by SYNC or PSYNC: it is sent a snapshot (`snapshot`), and from the moment of that
+//! snapshot on every change, as commands of Redis ([`nuthatch_engine::Unit`]). The moment is a standstill in which the
+//! snapshot begins and the follower joins the stream, so nothing is missing and nothing comes twice. Until the snapshot
+//! is sent, what comes after it is kept here.
+//!
+//! Each thread's [`Tap`](tap::Tap) gathers what its commands change and hands it on under the locks of the slots, so that the
+//! stream has the order of the changes. While nobody follows, that is one test of a flag per change.
+//!
+//! A follower that does not take what it is sent is cut off as any client is (`client-output-buffer-limit replica`): what
+//! is kept here counts. There is no backlog: who was cut off begins anew.
+//!
+//! Neighbours: `net/connection/follow` talks to one follower, `admin/replication` answers about all of them.
+
+pub(crate) mod tap;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use nuthatch_engine::{Engine, Unit};
+use nuthatch_proto::ids::Timestamp;
+use parking_lot::Mutex;
+
+use crate::clock;
+use crate::config::ReplicationSettings;
+use crate::net::clients::Client;
+
+/// The buffer of the stream is given back beyond this.
+const ROOM_KEPT: usize = 1 << 20;
+
+/// A client that follows the stream.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    pub(crate) client: Arc<Client>,
+    /// The port that it said it listens on.
+    port: u16,
+    /// It came by SYNC and is not expected to say what it has.
+    pub(crate) silent: bool,
+    /// It has been sent the snapshot.
+    online: AtomicBool,
+    acknowledged: AtomicU64,
+    heard: AtomicU64,
+}
+
+impl Follower {
+    pub(crate) fn new(client: Arc<Client>, port: u16, silent: bool, now: Timestamp) -> Self {
+        Self {
+            client,
+            port,
+            silent,
+            online: AtomicBool::new(false),
+            acknowledged: AtomicU64::new(0),
+            heard: AtomicU64::new(now.0),
+        }
+    }
+
+    /// The port that it said it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether it has been sent the snapshot.
+    pub(crate) fn is_online(&self) -> bool {
+        self.online.load(Ordering::Relaxed)
+    }
+
+    /// It has everything up to that offset.
+    pub(crate) fn acknowledge(&self, offset: u64, now: Timestamp) {
+        self.acknowledged.store(offset, Ordering::Relaxed);
+        self.heard.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Up to where it said that it has everything.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// When it last said so.
+    pub(crate) fn heard(&self) -> Timestamp {
+        Timestamp(self.heard.load(Ordering::Relaxed))
+    }
+}
+
+/// A follower, and what it will be sent after the snapshot.
+#[derive(Debug)]
+struct Place {
+    follower: Arc<Follower>,
+    kept: Option<Vec<u8>>,
+}
+
+/// The stream.
+#[derive(Debug, Default)]
+struct Stream {
+    /// The database that the last command was for; none for who has just joined.
+    selected: Option<usize>,
+    /// How many bytes were written to it.
+    offset: u64,
+    followers: Vec<Place>,
+    room: Vec<u8>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Feed {
+    /// Whether anybody follows. Changes only while no thread has a turn.
+    on: AtomicBool,
+    /// How many seconds somebody has followed.
+    seconds: AtomicU64,
+    stream: Mutex<Stream>,
+}
+
+impl Feed {
+    /// Whether anybody follows.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.load(Ordering::Relaxed)
+    }
+
+    /// Lets a client follow from now on; the offset at which it begins. To be called while no thread has a turn.
+    pub(crate) fn join(&self, engine: &Engine, follower: Arc<Follower>) -> u64 {
+        let mut stream = self.stream.lock();
+        // Its connection may have ended already, and has left then.
+        if follower.client.is_killed() {
+            return stream.offset;
+        }
+        // The newcomer has not been told which database is selected.
+        stream.selected = None;
+        stream.followers.push(Place { follower, kept: Some(Vec::new()) });
+        self.on.store(true, Ordering::Relaxed);
+        engine.follow(true);
+        stream.offset
+    }
+
+    /// The follower has been sent the snapshot: now comes what was kept, and then the rest as it comes.
+    pub(crate) fn bring_online(&self, follower: &Follower) {
+        let mut stream = self.stream.lock();
+        let place = stream.followers.iter_mut().find(|place| place.follower.client.id == follower.client.id);
+        if let Some(kept) = place.and_then(|place| place.kept.take()) {
+            follower.heard.store(clock::now().0, Ordering::Relaxed);
+            follower.online.store(true, Ordering::Relaxed);
+            if !kept.is_empty() {
+                follower.client.push(&kept);
+            }
+        }
+    }
+
+    /// The client follows no longer, if it did. The caller has no turn.
+    pub(crate) fn leave(&self, engine: &Engine, client: &Client) {
+        if !client.is_follower() {
+            return;
+        }
+        engine.stand_still(|| {
+            let mut stream = self.stream.lock();
+            stream.followers.retain(|place| place.follower.client.id != client.id);
+            if stream.followers.is_empty() {
+                self.on.store(false, Ordering::Relaxed);
+                engine.follow(false);
+            }
+        });
+    }
+
+    /// Writes what a unit says. Called under the locks of its slots.
+    pub(crate) fn append(&self, unit: &mut Unit) {
+        let mut stream = self.stream.lock();
+        let Stream { selected, offset, followers, room } = &mut *stream;
+        room.clear();
+        unit.write(room, selected);
+        *offset += room.len() as u64;
+        for Place { follower, kept } in followers {
+            match kept {
+                None => follower.client.push(room),
+                Some(kept) if follower.client.is_killed() => *kept = Vec::new(),
+                Some(kept) => {
+                    kept.extend_from_slice(room);
+                    follower.client.end_if_holds(kept.len());
+                }
+            }
+        }
+        room.shrink_to(ROOM_KEPT);
+    }
+
+    /// Writes a command that changes no data.
+    pub(crate) fn say(&self, db: usize, words: &[&[u8]]) {
+        let mut unit = Unit::default();
+        unit.push(db, words);
+        self.append(&mut unit);
+    }
+
+    /// Sends replicas a PING when it is time, and cuts those off that were silent for too long. To be called each second.
+    pub(crate) fn keep_alive(&self, settings: &ReplicationSettings, now: Timestamp) {
+        if !self.is_on() {
+            return;
+        }
+        let seconds = self.seconds.fetch_add(1, Ordering::Relaxed) + 1;
+        if seconds.is_multiple_of(settings.ping_period.max(1)) {
+            let db = self.stream.lock().selected;
+            self.say(db.unwrap_or(0), &[b"PING"]);
+        }
+        for follower in self.followers() {
+            let silent = now.0.saturating_sub(follower.heard().0) / 1000;
+            if follower.is_online() && !follower.silent && silent > settings.timeout {
+                tracing::warn!("Disconnecting timedout replica: {}", follower.client.addr);
+                follower.client.kill();
+            }
+        }
+    }
+
+    /// How many followers were heard of in so many seconds.
+    pub(crate) fn heard_within(&self, seconds: u64, now: Timestamp) -> u32 {
+        let is_near = |follower: &Arc<Follower>| now.0.saturating_sub(follower.heard().0) / 1000 <= seconds;
+        let followers = self.followers();
+        let near = followers.iter().filter(|follower| follower.is_online() && is_near(follower)).count();
+        u32::try_from(near).unwrap_or(u32::MAX)
+    }
+
+    /// How many followers said that they have everything up to that offset.
+    pub(crate) fn acknowledged(&self, offset: u64) -> usize {
+        let followers = self.followers();
+        followers.iter().filter(|follower| follower.is_online() && follower.acknowledged() >= offset).count()
+    }
+
+    /// How many bytes were written.
+    pub(crate) fn offset(&self) -> u64 {
+        self.stream.lock().offset
+    }
+
+    /// All followers.
+    pub(crate) fn followers(&self) -> Vec<Arc<Follower>> {
+        self.stream.lock().followers.iter().map(|place| Arc::clone(&place.follower)).collect()
+    }
+
+    /// The follower that a client is, if it is one.
+    pub(crate) fn follower(&self, client: &Client) -> Option<Arc<Follower>> {
+        let stream = self.stream.lock();
+        let place = stream.followers.iter().find(|place| place.follower.client.id == client.id);
+        place.map(|place| Arc::clone(&place.follower))
+    }
+}
