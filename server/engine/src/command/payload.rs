@@ -85,7 +85,8 @@ pub(super) fn restore(
     let deadline = match ttl {
         0 => None,
         at if options.absolute => Some(Timestamp(at)),
-        left => Some(Timestamp(cx.now.0.saturating_add(left))),
+        // Redis adds to a signed number: a sum that is beyond it lies in the past.
+        left => cx.now.0.checked_add(left).filter(|&sum| i64::try_from(sum).is_ok()).or(Some(0)).map(Timestamp),
     };
     if deadline.is_some_and(|deadline| deadline <= cx.now) {
         // It has expired on the way: only what it would have replaced goes.
@@ -157,6 +158,19 @@ mod tests {
         bench.now += 200;
         bench.expire(100);
         bench.check("HLEN h", ":1");
+    }
+
+    #[test]
+    fn a_deadline_beyond_all_numbers_has_passed() {
+        let mut bench = Bench::new();
+        bench.check_all(&[("SET s 1", "+OK"), ("RPUSH old x", ":1")]);
+        let payload = dumped(&mut bench, "s");
+        let words: [&[u8]; 5] = [b"RESTORE", b"old", b"9223372036854775807", &payload, b"REPLACE"];
+        assert_eq!(bench.run_words(&words), "+OK");
+        bench.check("EXISTS old", ":0");
+        let absolute: [&[u8]; 5] = [b"RESTORE", b"new", b"9223372036854775807", &payload, b"ABSTTL"];
+        assert_eq!(bench.run_words(&absolute), "+OK");
+        bench.check("PEXPIRETIME new", ":9223372036854775807");
     }
 
     #[test]

@@ -68,7 +68,8 @@ fn number(text: &[u8]) -> Option<f64> {
     if text.is_empty() {
         return Some(0.0);
     }
-    let number = parse_float(text.trim_ascii_start())?;
+    // What is too small to be held in full is out of range here, unlike elsewhere.
+    let number = parse_float(text.trim_ascii_start()).filter(|number| !number.is_subnormal())?;
     // Both zeros weigh the same.
     Some(if number == 0.0 { 0.0 } else { number })
 }
@@ -90,6 +91,8 @@ mod tests {
             (" ", None),
             ("nan", None),
             ("1e999", None),
+            ("1e-310", None),
+            ("1e-300", Some(1e-300)),
             ("x", None),
         ] {
             assert_eq!(number(text.as_bytes()), value, "{text}");

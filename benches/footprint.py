@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Measures the memory that collections take in a redis-server and in this server, side by side.
+
+usage: footprint.py REDIS_SERVER OUR_BINARY [ROW ...]
+
+For each row both servers are started anew, filled with the same commands, and what their resident memory (RSS, of
+/proc/PID/statm) has grown by is compared; a ratio above 1 is more than Redis. Rows: one collection of a million elements
+of each type, and 10,000 of each type with 100 elements each; `ints` are integers, `strings` texts of 7 to 11 bytes.
+"""
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+redis_server, ours, *wanted = sys.argv[1:]
+MANY, SMALL, EACH = 1_000_000, 10_000, 100
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def number(key, index):
+    return str((key * 7919 + index * 104_729) % 30_000)
+
+
+def wide(key, index):
+    return str((key * 7919 + index * 15_485_863) % 2_000_000_000)
+
+
+def text(key, index):
+    return f"item:{(key * 7919 + index * 104_729) % 1_000_003}"
+
+
+def fill(name, make):
+    """Adds elements in commands of up to a hundred."""
+    return lambda key, first, last: [name, f"{name.lower()}:{key}", *[word for index in range(first, last) for word in make(key, index)]]
+
+
+KINDS = {
+    "hash": fill("HSET", lambda key, index: (f"field:{index}", text(key, index))),
+    "list": fill("RPUSH", lambda key, index: (text(key, index),)),
+    "list of ints": fill("RPUSH", lambda key, index: (number(key, index),)),
+    "set of strings": fill("SADD", lambda key, index: (f"member:{index}",)),
+    "set of ints": fill("SADD", lambda key, index: (wide(key, index),)),
+    "sorted set": fill("ZADD", lambda key, index: (str(index), f"member:{index}")),
+}
+ROWS = {f"{kind}, 1 of {MANY:,}": (make, 1, MANY) for kind, make in KINDS.items()}
+ROWS |= {f"{kind}, {SMALL:,} of {EACH}": (make, SMALL, EACH) for kind, make in KINDS.items()}
+ROWS[f"set of small ints, {SMALL:,} of {EACH}"] = (fill("SADD", lambda key, index: (number(key, index),)), SMALL, EACH)
+ROWS[f"sorted set of ints, {SMALL:,} of {EACH}"] = (fill("ZADD", lambda key, index: (number(key, index), wide(key, index))), SMALL, EACH)
+
+
+def encoded(words):
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word.encode()) for word in words)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    def __init__(self, arguments):
+        self.port, self.directory = free_port(), tempfile.TemporaryDirectory()
+        words = [word.format(port=self.port, dir=self.directory.name) for word in arguments]
+        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, cwd=self.directory.name)
+        while True:
+            try:
+                self.socket = socket.create_connection(("127.0.0.1", self.port))
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+        self.reader = self.socket.makefile("rb")
+        self.run([["PING"]])
+
+    def run(self, batch):
+        self.socket.sendall(b"".join(map(encoded, batch)))
+        for _ in batch:
+            reply = self.reader.readline()
+            assert reply[:1] in b":+", reply
+
+    def resident(self):
+        time.sleep(0.3)
+        with open(f"/proc/{self.process.pid}/statm") as file:
+            return int(file.read().split()[1]) * PAGE
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def grown(arguments, make, keys, elements, step):
+    """By how much a server's memory grows, elements added `step` at a time to each key."""
+    server = Server(arguments)
+    before, order = server.resident(), random.Random(1)
+    batch = []
+    for key in order.sample(range(keys), keys):
+        for first in range(0, elements, step):
+            batch.append(make(key, first, min(first + step, elements)))
+            if len(batch) * step >= 1_000:
+                server.run(batch)
+                batch = []
+    server.run(batch)
+    after = server.resident()
+    server.stop()
+    return after - before
+
+
+SERVERS = {
+    "redis": [redis_server, "--port", "{port}", "--save", "", "--appendonly", "no"],
+    "ours": [ours, "server", "--port", "{port}", "--dir", "{dir}"],
+}
+print(f"{'':36} {'redis':>10} {'ours':>10}  ratio   one element per command")
+for row, (make, keys, elements) in ROWS.items():
+    if wanted and not any(word in row for word in wanted):
+        continue
+    figures = [grown(arguments, make, keys, elements, step) for step in (100, 1) for arguments in SERVERS.values()]
+    theirs, own, theirs_slowly, own_slowly = figures
+    print(f"{row:36} {theirs / 1e6:7.1f} MB {own / 1e6:7.1f} MB  {own / theirs:5.2f}   {own_slowly / theirs_slowly:5.2f}", flush=True)
