@@ -7,17 +7,13 @@ For each row both servers are started anew, filled with the same commands, and w
 /proc/PID/statm) has grown by is compared; a ratio above 1 is more than Redis. Rows: one collection of a million elements
 of each type, and 10,000 of each type with 100 elements each; `ints` are integers, `strings` texts of 7 to 11 bytes.
 """
-import os
 import random
-import socket
-import subprocess
 import sys
-import tempfile
-import time
+
+from side_by_side import Server, arguments_of
 
 redis_server, ours, *wanted = sys.argv[1:]
 MANY, SMALL, EACH = 1_000_000, 10_000, 100
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def number(key, index):
@@ -51,46 +47,6 @@ ROWS[f"set of small ints, {SMALL:,} of {EACH}"] = (fill("SADD", lambda key, inde
 ROWS[f"sorted set of ints, {SMALL:,} of {EACH}"] = (fill("ZADD", lambda key, index: (number(key, index), wide(key, index))), SMALL, EACH)
 
 
-def encoded(words):
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word.encode()) for word in words)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    def __init__(self, arguments):
-        self.port, self.directory = free_port(), tempfile.TemporaryDirectory()
-        words = [word.format(port=self.port, dir=self.directory.name) for word in arguments]
-        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, cwd=self.directory.name)
-        while True:
-            try:
-                self.socket = socket.create_connection(("127.0.0.1", self.port))
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.05)
-        self.reader = self.socket.makefile("rb")
-        self.run([["PING"]])
-
-    def run(self, batch):
-        self.socket.sendall(b"".join(map(encoded, batch)))
-        for _ in batch:
-            reply = self.reader.readline()
-            assert reply[:1] in b":+", reply
-
-    def resident(self):
-        time.sleep(0.3)
-        with open(f"/proc/{self.process.pid}/statm") as file:
-            return int(file.read().split()[1]) * PAGE
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-
-
 def grown(arguments, make, keys, elements, step):
     """By how much a server's memory grows, elements added `step` at a time to each key."""
     server = Server(arguments)
@@ -108,10 +64,7 @@ def grown(arguments, make, keys, elements, step):
     return after - before
 
 
-SERVERS = {
-    "redis": [redis_server, "--port", "{port}", "--save", "", "--appendonly", "no"],
-    "ours": [ours, "server", "--port", "{port}", "--dir", "{dir}"],
-}
+SERVERS = arguments_of(redis_server, ours)
 print(f"{'':36} {'redis':>10} {'ours':>10}  ratio   one element per command")
 for row, (make, keys, elements) in ROWS.items():
     if wanted and not any(word in row for word in wanted):

@@ -41,7 +41,7 @@ const fn scenario(name: &'static str, test: &'static str, pipeline: usize, facto
 }
 
 /// All scenarios.
-pub const SCENARIOS: [Scenario; 11] = [
+pub const SCENARIOS: [Scenario; 13] = [
     scenario("set1", "set", 1, 1),
     scenario("get1", "get", 1, 1),
     scenario("set16", "set", 16, 4),
@@ -53,6 +53,8 @@ pub const SCENARIOS: [Scenario; 11] = [
     scenario("hset16", "hset", 16, 4),
     scenario("sadd16", "sadd", 16, 4),
     scenario("zadd16", "zadd", 16, 4),
+    scenario("mset16", "mset", 16, 1),
+    scenario("lrange16", "lrange_100", 16, 1),
 ];
 
 /// What one run of a scenario showed.

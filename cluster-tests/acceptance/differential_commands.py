@@ -182,7 +182,8 @@ def zrange():
     else:
         ends = [n(), n()]
     limit = ["LIMIT", rng.choice(["0", "1", "-1", "x"]), rng.choice(["1", "2", "-1", "0"])] if rng.random() < 0.3 else []
-    return ["ZRANGE", k(), *ends, *by, *flags("REV"), *limit, *flags("WITHSCORES")]
+    # Ranges of names among members of different scores are not defined.
+    return ["ZRANGE", rng.choice(TIED) if by == ["BYLEX"] else k(), *ends, *by, *flags("REV"), *limit, *flags("WITHSCORES")]
 
 
 STRINGS = [
@@ -427,7 +428,8 @@ def member():
 
 
 def grow_many(name, pool, make):
-    return [name, rng.choice(pool), *several(make, 100, 700)]
+    # No more than 512 in a command: 7.2 chooses the encoding of a new set by their number.
+    return [[name, rng.choice(pool), *several(make, 100, 500)] for _ in range(rng.randint(1, 2))]
 
 
 def intersection_count(name, pool):
@@ -450,7 +452,8 @@ def renamed():
 
 
 def sort():
-    """A SORT of a copy, because Redis converts a sorted set that it sorts, without being asked to.
+    """A SORT of a copy, because Redis converts a sorted set that it sorts, without being asked to. A ZADD comes before it,
+    because Redis takes whatever number was out of range before as one of those that it sorts by, until the next is read.
 
     Sets and sorted sets have no order of their own, so where SORT leaves elements as they were, only lists are compared; a
     part of elements that are equal by name is any part of them.
@@ -473,7 +476,7 @@ def sort():
         words += ["STORE", rng.choice(LISTS)]
     ranks = ["MSET", *pairs(lambda: f"w_{rng.randint(0, 40)}", lambda: rng.choice([str(rng.randint(-9, 9)), d()]), 9)]
     copies = [["DEL", "sorting"], ["COPY", source, "sorting"]] if key == "sorting" else []
-    return [*([ranks] if rng.random() < 0.1 else []), *copies, words]
+    return [*([ranks] if rng.random() < 0.1 else []), *copies, ["ZADD", "in-range", "1", "a"], words]
 
 
 def transaction():
@@ -587,9 +590,11 @@ def copied():
         at = rng.randrange(len(payload))
         payload = payload[:at] + bytes([payload[at] ^ 1]) + payload[at + 1 :]
     ttl, absolute = (milliseconds(), []) if rng.random() < 0.5 else (deadline("PXAT"), ["ABSTTL"])
-    ttl = rng.choice(["0", "0", ttl])
+    ttl, absolute = rng.choice([("0", flags("ABSTTL")), ("0", []), (ttl, absolute)])
     target = rng.choice([source, source, k()])
-    options = flags("REPLACE", "REPLACE", "REPLACE", *absolute, *absolute, *absolute, "FOO") if rng.random() < 0.9 else ["IDLETIME", n(), "FREQ", n()]
+    options = [*flags("REPLACE", "REPLACE", "REPLACE", "FOO"), *absolute]
+    if rng.random() < 0.1:
+        options = ["IDLETIME", n(), "FREQ", n()]
     return [["RESTORE", target, ttl, payload, *options], ["OBJECT", "ENCODING", target], *whole(target)]
 
 

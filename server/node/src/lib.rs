@@ -7,6 +7,7 @@
 
 mod admin;
 mod allocator;
+mod before_main;
 mod clock;
 pub mod command_line;
 pub mod config;

@@ -187,9 +187,7 @@ impl Prepared {
         } else {
             log::start(settings.loglevel, None)?;
         }
-        if settings.disable_thp {
-            huge_pages::disable();
-        }
+        huge_pages::set(settings.disable_thp);
         let listeners = listen(&settings, "port", settings.port)?;
         limits::raise_descriptors(settings.maxclients);
         let options = EngineOptions {

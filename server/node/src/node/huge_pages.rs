@@ -5,16 +5,22 @@
 //! or other; and a page that one small key keeps occupied is 2 MB kept. What huge pages save, misses of the translation
 //! buffer, is less than that here.
 //!
-//! The switch is the whole process's and holds for memory touched later, so it is thrown before the first thread starts.
-//! Children of the process inherit it.
+//! The switch is the whole process's and holds for memory touched later, so it was thrown before `main`
+//! ([`crate::before_main`]), and is thrown back here if the options say so. Children of the process inherit it.
 
 use rustix::thread::disable_transparent_huge_pages;
 
-/// Has the kernel give this process small pages only; one that does not know how is told of, not fatal.
-pub(super) fn disable() {
-    if let Err(error) = disable_transparent_huge_pages(true) {
+use crate::before_main::huge_pages_were_on;
+
+/// Has the kernel give this process small pages only, or what it gave when the process was started. A kernel that does
+/// not know how is told of, not fatal.
+pub(super) fn set(disable: bool) {
+    if !disable && !huge_pages_were_on() {
+        return;
+    }
+    if let Err(error) = disable_transparent_huge_pages(disable) {
         tracing::warn!(
-            "Cannot disable transparent huge pages for this process: {error}; latency may suffer."
+            "Cannot switch transparent huge pages for this process: {error}; latency may suffer."
         );
     }
 }
@@ -23,9 +29,14 @@ pub(super) fn disable() {
 mod tests {
     use super::*;
 
+    /// What the kernel shows; kernels before 5.0 do not.
+    fn shown() -> Option<String> {
+        let status = std::fs::read_to_string("/proc/self/status").expect("the process's own status");
+        status.lines().find_map(|line| line.strip_prefix("THP_enabled:")).map(|shown| shown.trim().to_owned())
+    }
+
     #[test]
     fn the_kernel_shows_that_they_are_off() {
-        disable();
         let status = std::fs::read_to_string("/proc/self/status").expect("the process's own status");
         // Kernels before 5.0 do not show the line.
         let shown = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"));

@@ -1,7 +1,9 @@
 //! A sorted array of distinct integers, each as wide as the widest needs: two, four or eight bytes.
 //!
 //! This is Redis's `intset`. A wider newcomer widens the whole array once; it never narrows again. Looking up is a
-//! binary search, inserting moves what is greater.
+//! binary search, inserting moves what is greater. Memory grows from one of the allocator's sizes to the next.
+
+use crate::size_class::size_class;
 
 /// A sorted array of distinct integers.
 #[derive(Debug, Default, Clone)]
@@ -66,7 +68,7 @@ impl Integers {
         let Err(index) = self.find(number) else { return false };
         let (at, width, len) = (index * self.width as usize, self.width as usize, self.bytes.len());
         if self.bytes.capacity() < len + width {
-            self.bytes.reserve_exact((width + len / 8).next_multiple_of(16));
+            self.bytes.reserve_exact(size_class(len + width) - len);
         }
         self.bytes.resize(len + width, 0);
         self.bytes.copy_within(at..len, at + width);
@@ -82,6 +84,9 @@ impl Integers {
         let Ok(index) = self.find(number) else { return false };
         let at = index * self.width as usize;
         self.bytes.drain(at..at + self.width as usize);
+        if self.bytes.capacity() > 2 * self.bytes.len() + 64 {
+            self.bytes.shrink_to(size_class(self.bytes.len()));
+        }
         true
     }
 
@@ -101,7 +106,7 @@ impl Integers {
 
     #[cold]
     fn widen(&mut self, width: Width) {
-        let mut bytes = Vec::with_capacity((self.len() + 1) * width as usize);
+        let mut bytes = Vec::with_capacity(size_class((self.len() + 1) * width as usize));
         for number in self.iter() {
             bytes.extend_from_slice(&number.to_le_bytes()[..width as usize]);
         }
@@ -158,5 +163,18 @@ mod tests {
             assert_eq!(integers.bytes.len(), bytes);
         }
         assert!(integers.iter().eq([i64::MIN, -32_768, 1, 32_768]));
+    }
+
+    #[test]
+    fn has_the_memory_of_a_size_class_and_gives_it_back() {
+        let mut integers = Integers::default();
+        for number in 0..100 {
+            integers.insert(number);
+        }
+        assert_eq!(integers.memory_bytes(), size_class(200));
+        for number in 0..100 {
+            integers.remove(number);
+        }
+        assert!(integers.memory_bytes() <= 64);
     }
 }
