@@ -54,7 +54,7 @@ pub const SCENARIOS: [Scenario; 13] = [
     scenario("sadd16", "sadd", 16, 4),
     scenario("zadd16", "zadd", 16, 4),
     scenario("mset16", "mset", 16, 1),
-    scenario("lrange16", "lrange_100", 16, 1),
+    scenario("lrange16", LRANGE_100, 16, 1),
 ];
 
 /// What one run of a scenario showed.
@@ -70,16 +70,45 @@ pub struct Measured {
     pub p99: f64,
 }
 
+/// What GET reads.
+const FILL: Scenario = scenario("fill", "set", 64, 1);
+
+/// The one of redis-benchmark's tests that would push as many items as it asks for requests, and count that time too.
+const LRANGE_100: &str = "lrange_100";
+
 impl Load {
+    /// Puts into a fresh server what a scenario reads.
+    pub fn prepare(&self, server: &Server, scenario: &Scenario) -> io::Result<()> {
+        match scenario.test {
+            "get" => self.run(server, &FILL, self.keys * 4).map(drop),
+            LRANGE_100 => self.push_list(server),
+            _ => Ok(()),
+        }
+    }
+
+    fn push_list(&self, server: &Server) -> io::Result<()> {
+        let value = workload::value(self.size);
+        let mut words: Vec<&[u8]> = vec![b"RPUSH", b"mylist"];
+        words.resize(102, &value);
+        let mut stream = server.connect()?;
+        stream.write_all(&workload::request(&words))?;
+        read_exactly(&mut stream, b":100\r\n".len())
+    }
+
     /// Runs a test of so many requests against a server.
     pub fn run(&self, server: &Server, scenario: &Scenario, requests: usize) -> io::Result<Measured> {
         let before = server.cpu_nanoseconds();
+        let what: &[&str] = match scenario.test {
+            LRANGE_100 => &["lrange", "mylist", "0", "99"],
+            test => &["-t", test],
+        };
         let output = Command::new("taskset")
             .args(["-c", &self.cpu.to_string(), "redis-benchmark", "--csv"])
-            .args(["-p", &server.port.to_string(), "-t", scenario.test])
+            .args(["-p", &server.port.to_string()])
             .args(["-c", &self.connections.to_string(), "-n", &requests.to_string()])
             .args(["-P", &scenario.pipeline.to_string(), "-r", &self.keys.to_string()])
             .args(["-d", &self.size.to_string()])
+            .args(what)
             .output()?;
         let used = server.cpu_nanoseconds() - before;
         let text = String::from_utf8_lossy(&output.stdout);

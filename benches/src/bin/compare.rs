@@ -42,7 +42,7 @@ struct Options {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "set1,get1,set16,get16,set64,get64,incr16,lpush16,hset16,sadd16,zadd16,mem"
+        default_value = "set1,get1,set16,get16,set64,get64,incr16,lpush16,hset16,sadd16,zadd16,mset16,lrange16,mem"
     )]
     scenarios: Vec<String>,
     /// NAME=COMMAND with {port} and {dir}; may be repeated, replaces the usual three.
@@ -100,12 +100,8 @@ fn speed(options: &Options, specs: &[ServerSpec], scenario: &Scenario) -> Result
     let load = options.load();
     let start = |spec| Server::start(spec, options.server_cpu);
     let servers = specs.iter().map(start).collect::<Result<Vec<_>, _>>()?;
-    if scenario.test == "get"
-        && let Some(fill) = SCENARIOS.iter().find(|scenario| scenario.name == "set64")
-    {
-        for server in &servers {
-            load.run(server, fill, options.keys * 4)?;
-        }
+    for server in &servers {
+        load.prepare(server, scenario)?;
     }
     let mut runs: Vec<Vec<Measured>> = vec![Vec::new(); servers.len()];
     for _ in 0..options.rounds {

@@ -86,7 +86,9 @@ pub(super) fn restore(
         0 => None,
         at if options.absolute => Some(Timestamp(at)),
         // Redis adds to a signed number: a sum that is beyond it lies in the past.
-        left => cx.now.0.checked_add(left).filter(|&sum| i64::try_from(sum).is_ok()).or(Some(0)).map(Timestamp),
+        left => {
+            cx.now.0.checked_add(left).filter(|&sum| i64::try_from(sum).is_ok()).or(Some(0)).map(Timestamp)
+        }
     };
     if deadline.is_some_and(|deadline| deadline <= cx.now) {
         // It has expired on the way: only what it would have replaced goes.

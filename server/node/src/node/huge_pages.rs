@@ -19,9 +19,7 @@ pub(super) fn set(disable: bool) {
         return;
     }
     if let Err(error) = disable_transparent_huge_pages(disable) {
-        tracing::warn!(
-            "Cannot switch transparent huge pages for this process: {error}; latency may suffer."
-        );
+        tracing::warn!("Cannot switch transparent huge pages for this process: {error}; latency may suffer.");
     }
 }
 
