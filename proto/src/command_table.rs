@@ -283,6 +283,7 @@ pub enum NodeCommand {
     SlowlogReset,
     Time,
     Wait,
+    WaitAof,
     // Replication and files.
     BgSave,
     LastSave,

@@ -7,7 +7,7 @@ use super::row::{
     READS_AND_UPDATES, REMOVES, STALE, TAKES, UPDATES, WRITE, key, key_after, keys_from, row, untold,
 };
 use super::{
-    Acl, BeginSearch, CommandSpec, DataCommand, FindKeys, Group, Handler, KeySpec, KeyspaceCommand,
+    Acl, BeginSearch, CommandSpec, DataCommand, FindKeys, Group, Handler, KeyFlags, KeySpec, KeyspaceCommand,
     NodeCommand,
 };
 
@@ -21,7 +21,7 @@ const fn keyspace(name: &'static str, command: KeyspaceCommand, arity: i8) -> Co
 
 /// The keys behind the word KEYS.
 const MIGRATED_KEYS: KeySpec = KeySpec {
-    flags: TAKES,
+    flags: TAKES.union(KeyFlags::INCOMPLETE),
     begin: BeginSearch::Keyword("KEYS", -2),
     find: FindKeys::Range { last: -1, step: 1, limit: 0 },
 };
@@ -268,6 +268,14 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
         .syntax("numreplicas timeout")
         .about("Waits until so many replicas have what the connection wrote, or for so many milliseconds."),
+    row("waitaof", Handler::Node(NodeCommand::WaitAof), 4, Group::Generic)
+        .flags(&[NOSCRIPT])
+        .acl(Acl::CONNECTION)
+        .since("7.2.0")
+        .cost("O(1)")
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+        .syntax("numlocal numreplicas timeout")
+        .about("Waits until append-only files here and on so many replicas have what the connection wrote."),
 ];
 
 const OBJECT_TIPS: &[&str] = &["nondeterministic_output"];

@@ -6,7 +6,7 @@
 //!
 //! Source: Redis documentation, "Command key specifications".
 
-use super::CommandSpec;
+use super::{CommandSpec, Flags, Handler, NodeCommand};
 use crate::resp::Args;
 use bitflags::bitflags;
 
@@ -124,17 +124,49 @@ pub enum KeyError {
 /// The positions of a command's keys among `args`, of which the first is the command's name (and the second the
 /// subcommand's, if `spec` is one).
 pub fn keys<'a>(spec: &CommandSpec, args: Args<'a>) -> Result<KeyPositions<'a>, KeyError> {
-    if spec.keys.is_empty() {
+    if spec.keys.iter().all(|key_spec| key_spec.flags.contains(KeyFlags::NOT_KEY)) {
         return Err(KeyError::NoKeys);
     }
     if !spec.arity_ok(args.len()) {
         return Err(KeyError::WrongNumber);
     }
+    if spec.handler == Handler::Node(NodeCommand::Migrate) {
+        return migrated(spec, args);
+    }
     // Broken specifications are found now, so that the iterator cannot fail half-way.
     for key_spec in spec.keys {
-        Run::of(key_spec, args)?;
+        let is_empty = Run::of(key_spec, args)?.is_empty();
+        let is_counted = matches!(key_spec.find, FindKeys::KeyNum { .. });
+        if is_counted && is_empty && !spec.flags.contains(Flags::NO_MANDATORY_KEYS) {
+            return Err(KeyError::InvalidArguments);
+        }
     }
     Ok(KeyPositions { specs: spec.keys, args, run: Run::EMPTY })
+}
+
+/// The key of MIGRATE, or those behind `KEYS` if that one is empty. What stands behind `AUTH` and `AUTH2` is no option,
+/// which a specification cannot say.
+fn migrated<'a>(spec: &CommandSpec, args: Args<'a>) -> Result<KeyPositions<'a>, KeyError> {
+    let mut at = 6;
+    while let Some(word) = args.get(at) {
+        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        if is("keys") {
+            let flags = spec.keys.first().map_or(KeyFlags::empty(), |key_spec| key_spec.flags);
+            let run = Run { next: at + 1, last: args.len() - 1, step: 1, flags };
+            let is_meant = args.at(3).is_empty() && !run.is_empty();
+            return if is_meant {
+                Ok(KeyPositions { specs: &[], args, run })
+            } else {
+                Err(KeyError::InvalidArguments)
+            };
+        }
+        at += match () {
+            () if is("auth2") => 3,
+            () if is("auth") => 2,
+            () => 1,
+        };
+    }
+    Ok(KeyPositions { specs: &spec.keys[..1], args, run: Run::EMPTY })
 }
 
 /// The positions of a command's keys, one by one. See [`keys`].
@@ -148,7 +180,7 @@ pub struct KeyPositions<'a> {
 impl KeyPositions<'_> {
     /// The next key's position and what is done to it.
     pub fn next_with_flags(&mut self) -> Option<(usize, KeyFlags)> {
-        while self.run.next > self.run.last {
+        while self.run.is_empty() {
             let (spec, rest) = self.specs.split_first()?;
             self.specs = rest;
             self.run = Run::of(spec, self.args).unwrap_or(Run::EMPTY);
@@ -179,6 +211,10 @@ struct Run {
 
 impl Run {
     const EMPTY: Self = Self { next: 1, last: 0, step: 1, flags: KeyFlags::empty() };
+
+    fn is_empty(&self) -> bool {
+        self.next > self.last
+    }
 
     fn of(spec: &KeySpec, args: Args<'_>) -> Result<Self, KeyError> {
         if spec.flags.contains(KeyFlags::NOT_KEY) {
@@ -274,6 +310,30 @@ mod tests {
         check("PING", Err(KeyError::NoKeys));
         check("GET", Err(KeyError::WrongNumber));
         check("GET a b", Err(KeyError::WrongNumber));
+        check("SPUBLISH a b", Err(KeyError::NoKeys));
+        check("ZUNIONSTORE d 2 a b", Ok(&[1, 3, 4]));
+        check("ZUNIONSTORE d 0 a", Err(KeyError::InvalidArguments));
+        check("ZMPOP 0 min a", Err(KeyError::InvalidArguments));
+    }
+
+    #[test]
+    fn migrate_names_its_keys_in_one_of_two_places() {
+        #[track_caller]
+        fn check(words: &str, expected: Result<&[usize], KeyError>) {
+            // A dash stands for an empty word.
+            let args: OwnedArgs = words.split(' ').map(|word| if word == "-" { "" } else { word }).collect();
+            let spec = lookup(b"migrate").expect("a command");
+            let found = keys(spec, args.as_args()).map(Iterator::collect);
+            assert_eq!(found, expected.map(<[usize]>::to_vec), "{words}");
+        }
+        check("MIGRATE h 1 a 0 10", Ok(&[3]));
+        check("MIGRATE h 1 - 0 10 COPY", Ok(&[3]));
+        check("MIGRATE h 1 - 0 10 keys a b", Ok(&[7, 8]));
+        check("MIGRATE h 1 - 0 10 AUTH keys KEYS a", Ok(&[9]));
+        check("MIGRATE h 1 - 0 10 AUTH2 keys keys REPLACE KEYS a", Ok(&[11]));
+        check("MIGRATE h 1 a 0 10 AUTH keys", Ok(&[3]));
+        check("MIGRATE h 1 a 0 10 KEYS b", Err(KeyError::InvalidArguments));
+        check("MIGRATE h 1 - 0 10 KEYS", Err(KeyError::InvalidArguments));
     }
 
     const NUMBERED: &[KeySpec] = &[key(1, UPDATES), counted_keys(2, READS)];
@@ -300,7 +360,9 @@ mod tests {
     #[test]
     fn keys_of_commands_still_to_come() {
         assert_eq!(positions(&with(NUMBERED), "x dst 2 a b weights"), Ok(vec![1, 3, 4]));
-        assert_eq!(positions(&with(NUMBERED), "x dst 0"), Ok(vec![1]));
+        assert_eq!(positions(&with(NUMBERED), "x dst 0"), Err(KeyError::InvalidArguments));
+        let optional = CommandSpec { flags: Flags::NO_MANDATORY_KEYS, ..with(NUMBERED) };
+        assert_eq!(positions(&optional, "x dst 0"), Ok(vec![1]));
         for line in ["x dst", "x dst 3 a b", "x dst -1 a", "x dst many a", "x dst 18446744073709551615 a"] {
             assert_eq!(positions(&with(NUMBERED), line), Err(KeyError::InvalidArguments), "{line}");
         }

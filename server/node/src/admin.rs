@@ -51,6 +51,8 @@ pub(crate) enum Deferral {
     DebugSleep,
     /// WAIT.
     Wait,
+    /// WAITAOF.
+    WaitAof,
     /// MIGRATE.
     Migrate,
     /// SAVE, with the right to do so.
@@ -188,6 +190,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::Shutdown => return server::shutdown(call, reply),
         C::Time => server::time(reply),
         C::Wait => return wait::begin(&call, reply),
+        C::WaitAof => return wait::begin_aof(&call, reply),
         C::Debug => return debug::run(call, reply),
         C::SlowlogGet => slowlog::get(call, reply),
         C::SlowlogLen => slowlog::len(call, reply),
@@ -261,6 +264,7 @@ pub(crate) async fn wait(
         }
         Deferral::Migrate => migrate::migrate(thread, session, args, &mut reply).await,
         Deferral::Wait => wait::wait(node, args, &mut reply).await,
+        Deferral::WaitAof => wait::wait_aof(args, &mut reply).await,
         Deferral::Cluster(change) => match &node.cluster {
             Some(handle) => {
                 let call = cluster::Call { handle, engine: &node.engine, args };

@@ -1,8 +1,11 @@
-//! WAIT: until replicas have what the connection wrote.
+//! WAIT and WAITAOF: until replicas have what the connection wrote, in memory or in a file.
 //!
 //! A replica says how much of the stream it has, each second and when it is asked, which is what this does. Who asks for
 //! no more replicas than have said so is answered at once, everybody else when so many have, or when the time is over.
+//! There is no append-only file, and replicas do not tell of theirs: WAITAOF refuses to wait for this node's, and waits for
+//! those of others until the time is over, or for good.
 
+use std::future::pending;
 use std::time::Duration;
 
 use nuthatch_proto::ids::Timestamp;
@@ -20,12 +23,31 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// What WAIT asks for, or the error that it asks for nothing.
 fn parse(args: Args<'_>, now: Timestamp) -> Result<(i64, Option<Duration>), &'static str> {
     let replicas = parse_integer(args.at(1)).ok_or("ERR value is not an integer or out of range")?;
-    let timeout = parse_integer(args.at(2)).ok_or("ERR timeout is not an integer or out of range")?;
+    Ok((replicas, parse_timeout(args.at(2), now)?))
+}
+
+fn parse_timeout(word: &[u8], now: Timestamp) -> Result<Option<Duration>, &'static str> {
+    let timeout = parse_integer(word).ok_or("ERR timeout is not an integer or out of range")?;
     let timeout = u64::try_from(timeout).map_err(|_| "ERR timeout is negative")?;
     if i64::try_from(timeout.saturating_add(now.0)).is_err() {
         return Err("ERR timeout is out of range");
     }
-    Ok((replicas, Some(timeout).filter(|&timeout| timeout > 0).map(Duration::from_millis)))
+    Ok(Some(timeout).filter(|&timeout| timeout > 0).map(Duration::from_millis))
+}
+
+/// What WAITAOF asks for, or the error that it asks for nothing.
+fn parse_aof(args: Args<'_>, now: Timestamp) -> Result<(i64, Option<Duration>), &'static str> {
+    let local = parse_integer(args.at(1)).ok_or("ERR value is not an integer or out of range")?;
+    if !(0..=1).contains(&local) {
+        return Err("ERR value is out of range, value must between 0 and 1");
+    }
+    let replicas = parse_integer(args.at(2)).filter(|&replicas| replicas >= 0);
+    let replicas = replicas.ok_or("ERR value is out of range, must be positive")?;
+    let timeout = parse_timeout(args.at(3), now)?;
+    if local > 0 {
+        return Err("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+    }
+    Ok((replicas, timeout))
 }
 
 /// How many replicas have everything.
@@ -64,6 +86,35 @@ pub(super) async fn wait(node: &Node, args: Args<'_>, reply: &mut ReplyWriter<'_
     reply.count(node.feed.acknowledged(offset));
 }
 
+pub(super) fn begin_aof(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
+    match parse_aof(call.args, call.now) {
+        Err(error) => reply.error(error),
+        Ok((..=0, _)) => none_in_file(reply),
+        Ok(_) => return Flow::Defer(Deferral::WaitAof),
+    }
+    Flow::Done
+}
+
+/// WAITAOF's reply: neither this node nor any replica has it in a file.
+pub(crate) fn none_in_file(reply: &mut ReplyWriter<'_>) {
+    reply.array(2);
+    reply.integer(0);
+    reply.integer(0);
+}
+
+pub(super) async fn wait_aof(args: Args<'_>, reply: &mut ReplyWriter<'_>) {
+    match parse_aof(args, clock::now()) {
+        Err(error) => reply.error(error),
+        Ok((_, timeout)) => {
+            match timeout {
+                Some(timeout) => sleep(timeout).await,
+                None => pending().await,
+            }
+            none_in_file(reply);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use nuthatch_proto::resp::args::OwnedArgs;
@@ -82,5 +133,23 @@ mod tests {
         assert_eq!(ask("WAIT 1 0.5"), Err("ERR timeout is not an integer or out of range"));
         assert_eq!(ask("WAIT 1 -1"), Err("ERR timeout is negative"));
         assert_eq!(ask("WAIT 1 9223372036854775807"), Err("ERR timeout is out of range"));
+    }
+
+    #[test]
+    fn what_is_asked_of_files() {
+        let ask = |words: &str| {
+            let args: OwnedArgs = words.split(' ').collect();
+            parse_aof(args.as_args(), Timestamp(1000))
+        };
+        assert_eq!(ask("WAITAOF 0 2 20"), Ok((2, Some(Duration::from_millis(20)))));
+        assert_eq!(ask("WAITAOF 0 0 0"), Ok((0, None)));
+        assert_eq!(
+            ask("WAITAOF 1 0 0"),
+            Err("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
+        );
+        assert_eq!(ask("WAITAOF 2 0 0"), Err("ERR value is out of range, value must between 0 and 1"));
+        assert_eq!(ask("WAITAOF x 0 0"), Err("ERR value is not an integer or out of range"));
+        assert_eq!(ask("WAITAOF 0 -1 0"), Err("ERR value is out of range, must be positive"));
+        assert_eq!(ask("WAITAOF 1 0 -1"), Err("ERR timeout is negative"));
     }
 }

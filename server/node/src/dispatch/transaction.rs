@@ -454,6 +454,10 @@ impl Batch<'_> {
             reply.count(admin::wait::ready(node));
             flow = Flow::Done;
         }
+        if flow == Flow::Defer(Deferral::WaitAof) {
+            admin::wait::none_in_file(reply);
+            flow = Flow::Done;
+        }
         if let Flow::Defer(_) | Flow::Block = flow {
             // It would have to wait, and nothing waits while the others do.
             reply.rewind(begin);
