@@ -21,7 +21,6 @@ struct Filters {
     laddr: Option<String>,
     class: Option<Class>,
     user: Option<String>,
-    max_age: Option<u64>,
     spare_me: bool,
 }
 
@@ -30,13 +29,11 @@ fn parse(options: Args<'_>) -> Result<Filters, String> {
     let mut rest = options;
     while let Some(option) = rest.get(0) {
         let Some(value) = rest.get(1) else { return Err(SYNTAX_ERROR.to_owned()) };
-        let positive = |what: &str| match parse_integer(value).map(u64::try_from) {
-            Some(Ok(number @ 1..)) => Ok(Some(number)),
-            _ => Err(format!("ERR {what} should be greater than 0")),
-        };
         match option.to_ascii_uppercase().as_slice() {
-            b"ID" => filters.id = positive("client-id")?,
-            b"MAXAGE" => filters.max_age = positive("maxage")?,
+            b"ID" => match parse_integer(value).map(u64::try_from) {
+                Some(Ok(number @ 1..)) => filters.id = Some(number),
+                _ => return Err("ERR client-id should be greater than 0".to_owned()),
+            },
             b"ADDR" => filters.addr = Some(text(value)),
             b"LADDR" => filters.laddr = Some(text(value)),
             b"TYPE" => {
@@ -56,15 +53,13 @@ fn parse(options: Args<'_>) -> Result<Filters, String> {
 }
 
 impl Filters {
-    fn pass(&self, client: &Client, me: u64, now: u64) -> bool {
-        let age = now.saturating_sub(client.created.0) / 1000;
+    fn pass(&self, client: &Client, me: u64) -> bool {
         self.id.is_none_or(|id| id == client.id)
             && self.addr.as_ref().is_none_or(|addr| *addr == client.addr.to_string())
             && self.laddr.as_ref().is_none_or(|laddr| *laddr == client.laddr.to_string())
             && self.class.is_none_or(|class| class == client.class())
             // Everybody who is logged in is the default user.
             && (self.user.is_none() || client.authenticated())
-            && self.max_age.is_none_or(|max| age >= max)
             && !(self.spare_me && client.id == me)
     }
 }
@@ -90,7 +85,7 @@ pub(super) fn kill(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
         }
     };
     let mut all = call.node.clients.all();
-    all.retain(|client| filters.pass(client, me, call.now.0));
+    all.retain(|client| filters.pass(client, me));
     reply.count(all.len());
     all.iter()
         .map(|client| end(client, me))
@@ -123,8 +118,8 @@ mod tests {
         let base = || Filters { spare_me: true, ..Filters::default() };
         check("id 7 skipme no", Ok(Filters { id: Some(7), spare_me: false, ..base() }));
         check(
-            "ADDR 1.2.3.4:5 MAXAGE 9",
-            Ok(Filters { addr: Some("1.2.3.4:5".into()), max_age: Some(9), ..base() }),
+            "ADDR 1.2.3.4:5 LADDR 5.4.3.2:1",
+            Ok(Filters { addr: Some("1.2.3.4:5".into()), laddr: Some("5.4.3.2:1".into()), ..base() }),
         );
         check(
             "type pubsub user default",
@@ -136,6 +131,7 @@ mod tests {
         check("user x", Err("ERR No such user 'x'"));
         check("skipme x", Err("ERR syntax error"));
         check("foo x", Err("ERR syntax error"));
+        check("maxage 1", Err("ERR syntax error"));
         check("id 1 addr", Err("ERR syntax error"));
     }
 }
