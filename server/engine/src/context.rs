@@ -25,6 +25,8 @@ pub struct Context<'a> {
     pub classes: Classes,
     /// Whether keys keep the look of not being used (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// Whether a key whose time has come is only passed over, and stays. Only for commands that write nothing.
+    pub keep_expired: bool,
     /// What the running command changed, while somebody attends to it.
     pub(crate) touched: Touched,
     /// Where that goes until all commands of a transaction are done, instead of being worked off.
@@ -43,6 +45,7 @@ impl<'a> Context<'a> {
             notices: &NoNotices,
             classes: Classes::empty(),
             no_touch: false,
+            keep_expired: false,
             touched: Touched::default(),
             held_back: None,
         }

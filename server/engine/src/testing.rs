@@ -23,6 +23,8 @@ pub(crate) struct Bench {
     pub(crate) protocol: Protocol,
     /// The classes of notices that are written down.
     pub(crate) classes: Classes,
+    /// Whether keys whose time has come are only passed over.
+    pub(crate) keep_expired: bool,
     effects: Journal,
     notices: Journal,
 }
@@ -89,6 +91,7 @@ impl Bench {
             rng: Rng::new(1),
             protocol: Protocol::Resp2,
             classes: Classes::empty(),
+            keep_expired: false,
             effects: Journal::default(),
             notices: Journal::default(),
         }
@@ -114,6 +117,7 @@ impl Bench {
         let mut reply = ReplyWriter::new(&mut out, self.protocol);
         let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng)
             .with_notices(&self.notices, self.classes);
+        cx.keep_expired = self.keep_expired;
         let spec = spec(args);
         match spec.handler {
             Handler::Keyspace(command) => {

@@ -237,6 +237,12 @@ impl<'a> Batch<'a> {
         self.thread.node.pause.holds(self.now, pause::concerned(spec, self.session))
     }
 
+    /// Whether the command only passes over keys whose time has come: while there is a pause, data stays as it is.
+    #[inline]
+    fn keeps_expired(&self, spec: &CommandSpec) -> bool {
+        self.thread.node.pause.is_on(self.now) && !spec.flags.contains(Flags::WRITE)
+    }
+
     /// Runs one request.
     #[inline]
     fn run_one(&mut self, request: &Request, args: Args<'_>, replies: &mut Vec<u8>) -> Flow {
@@ -350,7 +356,9 @@ impl<'a> Batch<'a> {
                     return;
                 }
             }
+            let keep_expired = self.keeps_expired(spec);
             let mut cx = self.engine.context(self.thread, self.now);
+            cx.keep_expired = keep_expired;
             match self.thread.node.engine.execute(&mut cx, self.session.db, command, args, slot, reply) {
                 Ok(()) => return,
                 Err(_refused) => self.view = self.thread.node.cluster.as_ref().map(MetadataHandle::view),

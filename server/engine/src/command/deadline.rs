@@ -311,4 +311,21 @@ mod tests {
         assert_eq!(bench.effects(), ["delete a"]);
         assert_eq!(bench.stats.expired_keys, 1);
     }
+
+    #[test]
+    fn an_expired_key_that_is_to_stay_is_gone_all_the_same() {
+        let mut bench = Bench::new();
+        bench.check_all(&[("SET a 1 PX 100", "+OK"), ("SET b 1 PX 100", "+OK")]);
+        bench.effects();
+        bench.now += 100;
+        bench.keep_expired = true;
+        bench.check_all(&[("GET a", "nil"), ("EXISTS a b", ":0"), ("TTL a", ":-2"), ("RANDOMKEY", "nil")]);
+        assert_eq!(
+            (bench.effects().len(), bench.stats.expired_keys, bench.run("DBSIZE")),
+            (0, 0, ":2".to_owned())
+        );
+        bench.keep_expired = false;
+        bench.check("GET a", "nil");
+        assert_eq!((bench.effects(), bench.stats.expired_keys), (vec!["delete a".to_owned()], 1));
+    }
 }

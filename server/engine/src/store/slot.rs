@@ -236,7 +236,7 @@ impl SlotData {
     }
 
     /// The entry of a key, which counts as used; one whose deadline has passed is removed first, which emits its
-    /// deletion, and so is every field of a hash.
+    /// deletion (unless it is to stay: [`Context::keep_expired`]), and so is every field of a hash.
     #[inline]
     pub(crate) fn live(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<&mut Entry> {
         let place = self.locate_live(cx, key, at)?;
@@ -270,6 +270,9 @@ impl SlotData {
 
     #[cold]
     fn expire(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, place: table::Place, at: Place) {
+        if cx.keep_expired {
+            return;
+        }
         if let Some(entry) = self.remove_at(key.hasher, place) {
             key.hasher.reclaim.entry(entry);
         }

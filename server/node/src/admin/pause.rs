@@ -1,25 +1,24 @@
 //! CLIENT PAUSE and UNPAUSE: commands of all clients wait until a time, or until somebody says that they may go on.
 //!
 //! Nothing here holds a command back: the data path asks before it runs one ([`Pause::holds`]) and leaves it to its
-//! connection, which tries again. A pause of writes lets everything else through. While there is a pause, no key is
-//! removed because its time has come.
+//! connection, which sleeps until the pause should be over, or is ended, and tries again. A pause of writes lets everything
+//! else through. While there is a pause, no key is removed because its time has come: whoever reads it is told that it is
+//! gone. Fields of hashes do go, because a hash cannot be read without them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-
 use std::time::Duration;
 
 use nuthatch_proto::command_table::{CommandSpec, Flags, Handler, TransactionCommand, lookup};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Args, ReplyWriter};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{Call, SYNTAX_ERROR};
 use crate::clock;
 use crate::net::session::Session;
 use crate::node::Node;
-
-/// How often a command that is held back looks whether the pause is over.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Until when commands wait, and which.
 #[derive(Debug, Default)]
@@ -30,6 +29,8 @@ pub(crate) struct Pause {
     all: AtomicBool,
     /// How many commands wait.
     waiting: AtomicUsize,
+    /// Wakes them when the pause is ended.
+    ended: Notify,
 }
 
 impl Pause {
@@ -48,6 +49,16 @@ impl Pause {
     #[cold]
     pub(crate) fn holds(&self, now: Timestamp, writes: bool) -> bool {
         self.is_on(now) && (writes || self.all.load(Ordering::Relaxed))
+    }
+
+    /// When it ends by itself, in milliseconds since the epoch.
+    fn until(&self) -> u64 {
+        self.until.load(Ordering::Relaxed)
+    }
+
+    fn end(&self) {
+        self.until.store(0, Ordering::Relaxed);
+        self.ended.notify_waiters();
     }
 
     fn start(&self, until: u64, all: bool, now: Timestamp) {
@@ -69,8 +80,16 @@ pub(super) async fn wait(node: &Node, session: &Session, args: Args<'_>) {
     let spec = args.get(0).and_then(lookup);
     let writes = spec.is_some_and(|spec| concerned(spec, session));
     let _counted = Waiting::new(&node.pause);
-    while node.pause.holds(clock::now(), writes) {
-        tokio::time::sleep(LOOK_EVERY).await;
+    loop {
+        // Listening begins before the look, so that an end between the two is heard.
+        let ended = node.pause.ended.notified();
+        let now = clock::now();
+        if !node.pause.holds(now, writes) {
+            return;
+        }
+        let left = Duration::from_millis(node.pause.until().saturating_sub(now.0));
+        // Over by time or by word: either way there is another look.
+        let _ = timeout(left, ended).await;
     }
 }
 
@@ -97,10 +116,10 @@ pub(crate) fn concerned(spec: &CommandSpec, session: &Session) -> bool {
 }
 
 pub(super) fn pause(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
-    let Some(timeout) = parse_integer(call.args.at(2)) else {
+    let Some(length) = parse_integer(call.args.at(2)) else {
         return reply.error("ERR timeout is not an integer or out of range");
     };
-    let Ok(timeout) = u64::try_from(timeout) else { return reply.error("ERR timeout is negative") };
+    let Ok(length) = u64::try_from(length) else { return reply.error("ERR timeout is negative") };
     let all = match (call.args.len(), call.args.get(3)) {
         (3, _) => true,
         (4, Some(mode)) if mode.eq_ignore_ascii_case(b"ALL") => true,
@@ -108,7 +127,7 @@ pub(super) fn pause(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
         (4, _) => return reply.error("ERR CLIENT PAUSE mode must be WRITE or ALL"),
         (_, _) => return reply.error(SYNTAX_ERROR),
     };
-    let Some(until) = call.now.0.checked_add(timeout).filter(|&until| i64::try_from(until).is_ok()) else {
+    let Some(until) = call.now.0.checked_add(length).filter(|&until| i64::try_from(until).is_ok()) else {
         return reply.error("ERR timeout is out of range");
     };
     call.node.pause.start(until, all, call.now);
@@ -116,7 +135,7 @@ pub(super) fn pause(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
 }
 
 pub(super) fn unpause(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
-    call.node.pause.until.store(0, Ordering::Relaxed);
+    call.node.pause.end();
     reply.ok();
 }
 

@@ -416,11 +416,13 @@ impl Batch<'_> {
         let (begin, started) = (reply.mark(), clock::since_epoch());
         let node = &*self.thread.node;
         let db = self.session.db;
+        let keep_expired = self.keeps_expired(spec);
         let mut flow = Flow::Done;
         match spec.handler {
             Handler::Data(command) => {
                 let mut cx = self.engine.context(self.thread, self.now);
                 cx.hold_back(held);
+                cx.keep_expired = keep_expired;
                 match transaction {
                     Some(transaction) => transaction.run(&mut cx, db, command, args, reply),
                     None => {
@@ -433,6 +435,7 @@ impl Batch<'_> {
             Handler::Keyspace(command) => {
                 let mut cx = self.engine.context(self.thread, self.now);
                 cx.hold_back(held);
+                cx.keep_expired = keep_expired;
                 node.engine.execute_keyspace(&mut cx, db, command, args, reply);
             }
             Handler::Node(command) => {
