@@ -4,17 +4,19 @@
 //! messages are pushes and anything goes. What was pushed before is written before the confirmation of an
 //! unsubscription, so that no message follows it.
 //!
-//! Channels of shards are routed by slot as keys are, but they are served also while the cluster as a whole is not.
+//! Channels of shards are routed by slot as keys are, but they are served also while the cluster as a whole is not, unless
+//! `cluster-allow-pubsubshard-when-down` forbids it.
 
 use nuthatch_cluster::routing::{Access, route};
-use nuthatch_proto::command_table::NodeCommand;
+use nuthatch_proto::command_table::{CommandSpec, Handler, NodeCommand};
 use nuthatch_proto::redirect::Redirect;
 use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 
 use super::Call;
 use crate::driver::MetadataHandle;
-use crate::net::session::Replies;
+use crate::net::session::{Replies, Session};
+use crate::node::Node;
 use crate::pubsub::{Kind, confirm};
 
 /// Whether a RESP2 client that is subscribed to something may say this.
@@ -34,18 +36,32 @@ pub(crate) fn allowed_when_subscribed(command: NodeCommand) -> bool {
     )
 }
 
+/// The channels of a shard that a command names, if it names any.
+pub(crate) fn shard_channels<'a>(spec: &CommandSpec, args: Args<'a>) -> Option<Args<'a>> {
+    match spec.handler {
+        Handler::Node(NodeCommand::SPublish) => Some(args.skip(1).take(1)),
+        Handler::Node(NodeCommand::SSubscribe | NodeCommand::SUnsubscribe) => Some(args.skip(1)),
+        Handler::Node(_)
+        | Handler::Data(_)
+        | Handler::Keyspace(_)
+        | Handler::Transaction(_)
+        | Handler::Container => None,
+    }
+}
+
 /// Whether channels of a shard belong here.
-fn served(call: &Call<'_>, channels: Args<'_>) -> Result<(), Redirect> {
-    let (Some(handle), Some(first)) = (&call.node.cluster, channels.get(0)) else { return Ok(()) };
+pub(crate) fn served(node: &Node, session: &Session, channels: Args<'_>) -> Result<(), Redirect> {
+    let (Some(handle), Some(first)) = (&node.cluster, channels.get(0)) else { return Ok(()) };
     let slot = Slot::of_key(first);
     if channels.iter().any(|channel| Slot::of_key(channel) != slot) {
         return Err(Redirect::CrossSlot);
     }
     let view = MetadataHandle::view(handle);
-    if view.standing.owns(&view.topology, slot) {
+    let when_down = node.config.settings().cluster.shard_channels_when_down;
+    if when_down && view.standing.owns(&view.topology, slot) {
         return Ok(());
     }
-    let access = Access { write: false, readonly: call.session.readonly, asking: call.session.asking };
+    let access = Access { write: false, readonly: session.readonly, asking: session.asking };
     route(&view.topology, &view.standing, slot, access).refusal().map_or(Ok(()), Err)
 }
 
@@ -66,7 +82,7 @@ pub(super) fn subscribe(kind: Kind, call: Call<'_>, reply: &mut ReplyWriter<'_>)
         return reply.error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
     }
     if kind == Kind::ShardChannel
-        && let Err(redirect) = served(&call, names)
+        && let Err(redirect) = served(call.node, call.session, names)
     {
         return reply.error(&redirect.to_string());
     }
@@ -77,7 +93,7 @@ pub(super) fn subscribe(kind: Kind, call: Call<'_>, reply: &mut ReplyWriter<'_>)
     }
     // The slot may have left between the first look and the entry; then the sweep may have come before the entry.
     if kind == Kind::ShardChannel
-        && let Err(redirect) = served(&call, names)
+        && let Err(redirect) = served(call.node, call.session, names)
     {
         for name in names.iter() {
             pubsub.unsubscribe(client, kind, name);
@@ -91,7 +107,7 @@ pub(super) fn unsubscribe(kind: Kind, call: Call<'_>, reply: &mut ReplyWriter<'_
     let names = call.args.skip(1);
     let (pubsub, client) = (&call.node.pubsub, &call.session.client);
     if kind == Kind::ShardChannel
-        && let Err(redirect) = served(&call, names)
+        && let Err(redirect) = served(call.node, call.session, names)
     {
         return reply.error(&redirect.to_string());
     }
@@ -132,7 +148,7 @@ pub(super) fn publish(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
 
 pub(super) fn publish_in_shard(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     let (channel, message) = (call.args.at(1), call.args.at(2));
-    match served(&call, call.args.skip(1).take(1)) {
+    match served(call.node, call.session, call.args.skip(1).take(1)) {
         Ok(()) => reply.count(call.node.pubsub.publish_in_shard(channel, message)),
         Err(redirect) => reply.error(&redirect.to_string()),
     }

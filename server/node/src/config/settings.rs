@@ -78,6 +78,8 @@ pub struct ClusterSettings {
     pub node_timeout: u64,
     /// Whether nothing is served unless every slot is (`cluster-require-full-coverage`).
     pub require_full_coverage: bool,
+    /// Whether channels of shards are served all the same (`cluster-allow-pubsubshard-when-down`).
+    pub shard_channels_when_down: bool,
 }
 
 /// Which commands are kept by SLOWLOG.

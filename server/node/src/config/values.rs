@@ -209,6 +209,7 @@ impl Values {
             announce_hostname: self.text("cluster-announce-hostname").to_owned(),
             node_timeout: self.number("cluster-node-timeout"),
             require_full_coverage: self.yes("cluster-require-full-coverage"),
+            shard_channels_when_down: self.yes("cluster-allow-pubsubshard-when-down"),
         })
     }
 }

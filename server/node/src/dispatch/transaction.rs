@@ -24,9 +24,10 @@ use nuthatch_proto::slot::Slot;
 
 use super::window::NO_SLOT;
 use super::{Batch, REROUTES_MAX, route};
-use crate::admin::{self, Call, Deferral, Flow};
+use crate::admin::{self, Call, Deferral, Flow, pubsub};
 use crate::clock;
 use crate::driver::MetadataHandle;
+use crate::net::session::Replies;
 use crate::telemetry::counters;
 
 const EXEC_ABORT: &str = "EXECABORT Transaction discarded because of previous errors.";
@@ -46,7 +47,7 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 struct Queued {
     spec: &'static CommandSpec,
-    /// The slot of its first key, if it has any.
+    /// The slot of its first key, or of its first channel of a shard, if it has any.
     slot: Option<Slot>,
     args: OwnedArgs,
 }
@@ -158,13 +159,13 @@ impl Batch<'_> {
             self.reject(Some(spec), NOT_ALLOWED.as_bytes(), reply);
             return Flow::Done;
         }
-        let slot = first_slot(spec, args);
-        if let Some(slot) = slot
-            && let Err(redirect) = self.check_route(spec, args, slot)
-        {
-            self.reject(Some(spec), redirect.to_string().as_bytes(), reply);
-            return Flow::Done;
-        }
+        let slot = match self.slot_here(spec, args) {
+            Ok(slot) => slot,
+            Err(redirect) => {
+                self.reject(Some(spec), redirect.to_string().as_bytes(), reply);
+                return Flow::Done;
+            }
+        };
         let limit = self.thread.node.config.settings().query_buffer_limit;
         let hopeless = self.session.watching.as_ref().is_some_and(|watching| watching.is_touched());
         let Some(queue) = &mut self.session.queue else { return Flow::Done };
@@ -179,6 +180,19 @@ impl Batch<'_> {
         self.session.show_transaction();
         reply.simple("QUEUED");
         Flow::Done
+    }
+
+    /// The slot of a command's keys or channels of a shard, if it has any and they are served here.
+    fn slot_here(&mut self, spec: &CommandSpec, args: Args<'_>) -> Result<Option<Slot>, Redirect> {
+        if let Some(channels) = pubsub::shard_channels(spec, args) {
+            pubsub::served(&self.thread.node, self.session, channels)?;
+            return Ok(channels.get(0).map(Slot::of_key));
+        }
+        let slot = first_slot(spec, args);
+        if let Some(slot) = slot {
+            self.check_route(spec, args, slot)?;
+        }
+        Ok(slot)
     }
 
     /// Whether the keys of a command are served here, in cluster mode.

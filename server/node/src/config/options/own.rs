@@ -55,6 +55,7 @@ pub(super) static OPTIONS: [OptionSpec; 42] = [
     works("cluster-announce-tls-port", PORT, "0", "Taken; there is no TLS yet.").only_restart(),
     works("cluster-announce-hostname", Kind::Text, "", "The host name that others should use. Empty: none.").only_restart(),
     works("cluster-require-full-coverage", Kind::Bool, "yes", "Whether nothing is served unless every slot has an owner."),
+    works("cluster-allow-pubsubshard-when-down", Kind::Bool, "yes", "Whether channels of shards are served here also while the cluster as a whole serves nothing."),
     works("cluster-node-timeout", Kind::Integer(0, i64::MAX as u64), "15000", "After how many milliseconds of silence a node counts as failed."),
     works("cluster-config-file", Kind::Text, "nodes.conf", "Taken; the node keeps what it knows of the cluster in its own file in `dir`.").fixed(),
     works("set-proc-title", Kind::Bool, "yes", "Taken; the title stays.").fixed(),

@@ -46,7 +46,6 @@ pub(super) static OPTIONS: [OptionSpec; 124] = [
     kept("bind-source-addr", WORDS, ""),
     kept("bio_cpulist", TEXT, "").fixed(),
     kept("busy-reply-threshold", COUNT, "5000").alias("lua-time-limit"),
-    kept("cluster-allow-pubsubshard-when-down", BOOL, "yes"),
     kept("cluster-allow-reads-when-down", BOOL, "no"),
     kept("cluster-allow-replica-migration", BOOL, "yes"),
     kept("cluster-announce-human-nodename", TEXT, ""),
