@@ -12,6 +12,6 @@ pub mod request;
 
 pub use args::{Args, Span};
 pub use decode::{Decoded, Decoder, Limits, ProtocolError};
-pub use encode::{Protocol, ReplyWriter};
+pub use encode::{Mark, Protocol, ReplyWriter};
 pub use frame::{Frame, FrameDecoder, FrameError, FrameLimits};
 pub use request::encode_request;

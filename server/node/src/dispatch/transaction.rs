@@ -19,7 +19,7 @@ use nuthatch_engine::{Engine, HeldBack, Places, Refused, Transaction, Watching};
 use nuthatch_proto::command_table::{CommandSpec, Flags, Handler, NodeCommand, TransactionCommand, keys};
 use nuthatch_proto::redirect::Redirect;
 use nuthatch_proto::resp::args::OwnedArgs;
-use nuthatch_proto::resp::{Args, ReplyWriter};
+use nuthatch_proto::resp::{Args, Mark, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 
 use super::window::NO_SLOT;
@@ -306,6 +306,8 @@ impl Batch<'_> {
             self.session.executing = true;
             let ran = self.run_queue(&mut queue, reply);
             self.session.executing = false;
+            // What is silenced by parts need not be as a whole, as long as it is not: that is asked only of the silent.
+            self.session.decides_in_parts &= self.session.replies != Replies::On;
             match ran {
                 Ok(flow) => flow,
                 Err(redirect) => {
@@ -362,6 +364,21 @@ impl Batch<'_> {
         }
     }
 
+    /// Begins the reply of EXEC. From here on each command decides whether what it writes is sent (`CLIENT REPLY`).
+    fn open_reply(&mut self, len: usize, reply: &mut ReplyWriter<'_>) {
+        let begin = reply.mark();
+        reply.array(len);
+        self.session.decides_in_parts = true;
+        self.silence_part(begin, reply);
+    }
+
+    /// Takes back what was written since then, if the client does not want it.
+    fn silence_part(&self, begin: Mark, reply: &mut ReplyWriter<'_>) {
+        if matches!(self.session.replies, Replies::Off | Replies::SkipOne) {
+            reply.rewind(begin);
+        }
+    }
+
     fn run_under_locks(
         &mut self,
         queue: &Queue,
@@ -377,7 +394,7 @@ impl Batch<'_> {
             return Ok(Flow::Done);
         };
         drop(cx);
-        reply.array(queue.len());
+        self.open_reply(queue.len(), reply);
         let mut flow = Flow::Done;
         for queued in &queue.commands {
             flow = worse(flow, self.run_queued(queued, Some(&mut transaction), None, reply));
@@ -405,7 +422,7 @@ impl Batch<'_> {
                 return Ok(Flow::Done);
             }
             drop(cx);
-            reply.array(queue.len());
+            self.open_reply(queue.len(), reply);
             let held = HeldBack::default();
             let mut flow = Flow::Done;
             for queued in &queue.commands {
@@ -485,6 +502,7 @@ impl Batch<'_> {
         self.took(spec, args, u64::try_from(elapsed).unwrap_or(u64::MAX));
         self.session.last_command = counters::place(spec.handler);
         self.count(spec, reply.since(begin));
+        self.silence_part(begin, reply);
         self.show(spec, args);
         flow
     }

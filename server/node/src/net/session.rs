@@ -3,6 +3,7 @@
 //! Nobody else touches it, so nothing here is synchronised; what others may see of a connection is in `clients`. Everything
 //! in it can be brought back to the beginning by RESET.
 
+use std::mem;
 use std::sync::Arc;
 
 use nuthatch_engine::{Engine, Watching};
@@ -57,6 +58,9 @@ pub(crate) struct Session {
     pub(crate) executing: bool,
     /// Whether commands are replied to (`CLIENT REPLY`).
     pub(crate) replies: Replies,
+    /// The command that runs has left out itself what is not to be sent of its reply: EXEC, of which each command may change
+    /// whether there are replies.
+    pub(crate) decides_in_parts: bool,
     /// Whether keys are used without a trace (`CLIENT NO-TOUCH`).
     pub(crate) no_touch: bool,
     /// What it has said of itself as a replica.
@@ -82,6 +86,7 @@ impl Session {
             queue: None,
             executing: false,
             replies: Replies::On,
+            decides_in_parts: false,
             no_touch: false,
             introduction: Introduction::default(),
             watching: None,
@@ -101,13 +106,16 @@ impl Session {
     /// Takes back the reply that begins there, if the client does not want it.
     #[cold]
     pub(crate) fn silence(&mut self, replies: &mut Vec<u8>, begin: usize) {
+        let is_settled = mem::take(&mut self.decides_in_parts);
         self.replies = match self.replies {
             Replies::On => return,
             Replies::Off => Replies::Off,
             Replies::SkipTwo => Replies::SkipOne,
             Replies::SkipOne => Replies::On,
         };
-        replies.truncate(begin);
+        if !is_settled {
+            replies.truncate(begin);
+        }
     }
 
     /// The protocol of replies.

@@ -16,6 +16,25 @@ fn until_blocked(control: &mut Client, count: usize) {
     }
 }
 
+/// What redis-server 7.0.15 sends, byte by byte: the array of EXEC is as short as its commands want it.
+#[test]
+fn replies_are_switched_within_a_transaction() {
+    let server = Server::start(&[]);
+    let mut one = server.connect();
+    let queued = |commands: &str| {
+        let count = commands.lines().count() - 1;
+        (commands.replace('\n', "\r\n") + "\r\n", "+OK\r\n".to_owned() + &"+QUEUED\r\n".repeat(count))
+    };
+    let (commands, replies) = queued("MULTI\nPING\nCLIENT REPLY OFF\nPING");
+    one.check(commands, replies);
+    one.check("EXEC\r\nPING\r\nCLIENT REPLY ON\r\n", "*3\r\n+PONG\r\n+OK\r\n");
+    let (commands, replies) = queued("MULTI\nPING\nCLIENT REPLY SKIP\nECHO a");
+    one.check(commands, replies);
+    one.check("EXEC\r\nPING\r\nECHO b\r\n", "*3\r\n+PONG\r\n$1\r\na\r\n$1\r\nb\r\n");
+    one.send("CLIENT REPLY OFF\r\nMULTI\r\nPING\r\nCLIENT REPLY ON\r\nECHO x\r\nEXEC\r\nPING\r\n");
+    one.expect("+OK\r\n$1\r\nx\r\n+PONG\r\n");
+}
+
 #[test]
 fn transactions_answer_as_those_of_redis() {
     let server = Server::start(&[]);
