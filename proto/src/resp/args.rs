@@ -53,6 +53,11 @@ impl<'a> Args<'a> {
         self.slice(self.spans[index])
     }
 
+    /// How long all of them are together.
+    pub fn bytes(self) -> usize {
+        self.iter().map(<[u8]>::len).sum()
+    }
+
     /// The arguments from that position on; none if it lies past the end.
     #[inline]
     pub fn skip(self, count: usize) -> Self {

@@ -44,7 +44,7 @@ pub use touched::HeldBack;
 pub use transaction::{Places, Transaction};
 pub use tuning::{Counting, EncodingNames, Tuning};
 pub use waiting::{Mailbox, Outcome, Wait, Waiter};
-pub use watch::Watching;
+pub use watch::{TouchFlag, Watching};
 
 #[cfg(test)]
 mod testing;

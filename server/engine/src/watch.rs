@@ -39,6 +39,17 @@ impl Watcher {
     }
 }
 
+/// Whether a key that one client watches has changed, for others to look at.
+#[derive(Debug, Clone)]
+pub struct TouchFlag(Arc<Watcher>);
+
+impl TouchFlag {
+    /// Whether one has.
+    pub fn is_touched(&self) -> bool {
+        self.0.is_touched()
+    }
+}
+
 /// The keys that one client watches. To be given back with [`Engine::unwatch`]: the slots know the client until then.
 #[derive(Debug)]
 pub struct Watching {
@@ -66,6 +77,11 @@ impl Watching {
     /// Whether one of the keys has changed. Without the locks of their slots, "no" is already old.
     pub fn is_touched(&self) -> bool {
         self.watcher.is_touched()
+    }
+
+    /// The same for others to ask.
+    pub fn flag(&self) -> TouchFlag {
+        TouchFlag(Arc::clone(&self.watcher))
     }
 
     pub(crate) fn places(&self) -> impl Iterator<Item = Place> {

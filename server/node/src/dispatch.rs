@@ -193,7 +193,10 @@ impl<'a> Batch<'a> {
             }
             // What was pushed while a command ran stands behind its reply, the client's own messages among it.
             if self.session.client.is_pushed() {
-                self.session.client.take_pushes(replies);
+                match flow {
+                    Flow::Close => self.session.client.take_all_pushes(replies),
+                    Flow::Done | Flow::Block | Flow::Defer(_) => self.session.client.take_pushes(replies),
+                }
             }
             let turn = match flow {
                 Flow::Done if replies.len() >= REPLIES_MAX => Turn::Flush,

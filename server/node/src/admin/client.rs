@@ -4,13 +4,14 @@
 //! texts. The list is therefore a moment's view of each client, not one moment of all. Names and library names are checked so
 //! that no client can break a line of the list. Ending clients is in `kill`.
 
+use nuthatch_engine::TouchFlag;
 use nuthatch_proto::command_table::{Handler, commands};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Protocol, ReplyWriter};
 
 use super::{Call, NOT_INTEGER, SYNTAX_ERROR, text};
-use crate::net::clients::{Client, NO_COMMAND};
+use crate::net::clients::{Client, Held, NO_COMMAND, TransactionState};
 use crate::net::pushes::Class;
 use crate::net::session::Replies;
 use crate::telemetry::counters;
@@ -181,15 +182,17 @@ pub(crate) fn command_name(place: u16) -> String {
     "NULL".to_owned()
 }
 
-/// The letters of a client's state.
-fn flags(client: &Client) -> String {
+/// The letters of a client's state, in Redis's order.
+fn flags(client: &Client, transaction: &TransactionState) -> String {
     let mut letters = String::new();
     let states = [
         (client.is_follower(), 'S'),
         (client.is_monitor(), 'O'),
         (client.is_subscribed(), 'P'),
+        (transaction.queued.is_some(), 'x'),
         (client.blocked().is_some(), 'b'),
-        (client.transaction().queued.is_some(), 'x'),
+        (transaction.touched.as_ref().is_some_and(TouchFlag::is_touched), 'd'),
+        (client.readonly(), 'r'),
         (client.no_evict(), 'e'),
         (client.no_touch(), 'T'),
     ];
@@ -199,19 +202,27 @@ fn flags(client: &Client) -> String {
 
 /// A line of CLIENT LIST.
 fn describe(client: &Client, now: Timestamp) -> String {
-    let (input, output) = client.pending();
-    describe_with(client, now, input, output)
+    describe_with(client, now, client.held())
 }
 
 /// The line of the caller: what it holds is the request that asks for it.
 fn describe_caller(call: &Call<'_>) -> String {
     let header = |number: usize| format!("*{number}\r\n").len();
     let words = call.args.iter().map(|word| header(word.len()) + word.len() + 2);
-    describe_with(&call.session.client, call.now, header(call.args.len()) + words.sum::<usize>(), 0)
+    let held = Held {
+        input: header(call.args.len()) + words.sum::<usize>(),
+        arguments: call.args.bytes(),
+        output: 0,
+        ..call.session.client.held()
+    };
+    describe_with(&call.session.client, call.now, held)
 }
 
-fn describe_with(client: &Client, now: Timestamp, input: usize, output: usize) -> String {
+/// A connection has no buffer of replies of its own, so `rbs` and `rbp` are nought and all it holds is `omem`.
+fn describe_with(client: &Client, now: Timestamp, held: Held) -> String {
     let (labels, transaction) = (client.labels(), client.transaction());
+    let Held { input, input_room, arguments, output } = held;
+    let total = size_of::<Client>() + input + input_room + arguments + transaction.bytes + output;
     let seconds = |since: Timestamp| now.0.saturating_sub(since.0) / 1000;
     let [channels, patterns, shard_channels] = client.subscription_counts();
     let resp = match client.protocol() {
@@ -220,7 +231,7 @@ fn describe_with(client: &Client, now: Timestamp, input: usize, output: usize) -
     };
     format!(
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={channels} psub={patterns} ssub={shard_channels} multi={} \
-         qbuf={input} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events={} \
+         qbuf={input} qbuf-free={input_room} argv-mem={arguments} multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={total} events={} \
          cmd={} user=default redir=-1 resp={resp} lib-name={} lib-ver={} watch={}",
         client.id,
         client.addr,
@@ -229,12 +240,11 @@ fn describe_with(client: &Client, now: Timestamp, input: usize, output: usize) -
         labels.name,
         seconds(client.created),
         seconds(client.last_active()),
-        flags(client),
+        flags(client, &transaction),
         client.db(),
         transaction.queued.map_or_else(|| "-1".to_owned(), |queued| queued.to_string()),
         transaction.bytes,
         usize::from(output > 0),
-        size_of::<Client>() + input + output,
         if output > 0 { "rw" } else { "r" },
         command_name(client.last_command()),
         labels.lib_name,

@@ -162,7 +162,7 @@ pub(super) fn cluster_mode(command: NodeCommand, call: Call<'_>, reply: &mut Rep
     if command == NodeCommand::Asking {
         call.session.asking = true;
     } else {
-        call.session.readonly = command == NodeCommand::ReadOnly;
+        call.session.set_readonly(command == NodeCommand::ReadOnly);
     }
     reply.ok();
 }

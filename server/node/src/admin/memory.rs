@@ -16,7 +16,7 @@ pub(super) fn stats(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     let (used, peak) = call.node.peak.sample();
     let resident = system::resident();
     let engine = &call.node.engine;
-    let clients: u64 = call.node.clients.all().iter().map(|client| client.pending().1 as u64).sum();
+    let clients: u64 = call.node.clients.all().iter().map(|client| client.held().output as u64).sum();
     let databases: Vec<_> = (0..engine.databases())
         .map(|db| (db, engine.database_stats(db, call.now)))
         .filter(|(_, stats)| stats.keys > 0)

@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize,
 use std::task::Waker;
 
 use dashmap::DashMap;
-use nuthatch_engine::{Outcome, Waiter};
+use nuthatch_engine::{Outcome, TouchFlag, Waiter};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::Protocol;
 use parking_lot::Mutex;
 
-use super::pushes::{Class, OutputLimits, Pushes};
+use super::pushes::{Class, OutputLimits, Pushes, Take};
 use crate::clock;
 use crate::pubsub::Subscriptions;
 
@@ -54,6 +54,9 @@ pub(crate) struct Client {
     authenticated: AtomicBool,
     pending_output: AtomicUsize,
     pending_input: AtomicUsize,
+    input_room: AtomicUsize,
+    arguments: AtomicUsize,
+    readonly: AtomicBool,
     signals: AtomicU8,
     transaction: Mutex<TransactionState>,
     blocked: Mutex<Option<Arc<Waiter>>>,
@@ -90,7 +93,7 @@ pub(crate) struct Progress {
 }
 
 /// How far a connection's transaction is.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct TransactionState {
     /// How many commands wait for EXEC, after MULTI.
     pub(crate) queued: Option<usize>,
@@ -98,12 +101,27 @@ pub(crate) struct TransactionState {
     pub(crate) bytes: usize,
     /// How many keys are watched.
     pub(crate) watched: usize,
+    /// Whether one of them has changed.
+    pub(crate) touched: Option<TouchFlag>,
+}
+
+/// What a client has the server hold, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// Of requests that have not run.
+    pub(crate) input: usize,
+    /// Room behind them.
+    pub(crate) input_room: usize,
+    /// Of a command that waits.
+    pub(crate) arguments: usize,
+    /// Of replies and pushes that it has not taken.
+    pub(crate) output: usize,
 }
 
 impl Client {
     /// How far its transaction is.
     pub(crate) fn transaction(&self) -> TransactionState {
-        *self.transaction.lock()
+        self.transaction.lock().clone()
     }
 
     /// Notes how far its transaction is.
@@ -129,9 +147,15 @@ impl Client {
         self.last_command.store(progress.last_command, Ordering::Relaxed);
     }
 
-    /// Notes how many bytes it holds of an incomplete request.
-    pub(crate) fn set_pending_input(&self, bytes: usize) {
+    /// Notes how many bytes it holds of requests that have not run, and how much room there is behind them.
+    pub(crate) fn set_pending_input(&self, bytes: usize, room: usize) {
         self.pending_input.store(bytes, Ordering::Relaxed);
+        self.input_room.store(room, Ordering::Relaxed);
+    }
+
+    /// Notes how long the arguments are of a command that waits.
+    pub(crate) fn set_waiting_arguments(&self, bytes: usize) {
+        self.arguments.store(bytes, Ordering::Relaxed);
     }
 
     /// Notes how many bytes it holds of replies that its socket has not taken.
@@ -154,12 +178,17 @@ impl Client {
         self.last_command.load(Ordering::Relaxed)
     }
 
-    /// Bytes of an incomplete request, and of replies and pushes that it has not taken.
-    pub(crate) fn pending(&self) -> (usize, usize) {
-        (self.pending_input.load(Ordering::Relaxed), self.held())
+    /// What it has the server hold.
+    pub(crate) fn held(&self) -> Held {
+        Held {
+            input: self.pending_input.load(Ordering::Relaxed),
+            input_room: self.input_room.load(Ordering::Relaxed),
+            arguments: self.arguments.load(Ordering::Relaxed),
+            output: self.held_output(),
+        }
     }
 
-    fn held(&self) -> usize {
+    fn held_output(&self) -> usize {
         self.pending_output.load(Ordering::Relaxed).saturating_add(self.pushes.len())
     }
 
@@ -235,7 +264,7 @@ impl Client {
 
     /// Ends it if it holds more output than its class may, or has for too long.
     pub(crate) fn end_if_over_limit(&self) {
-        self.end_if_holds(self.held());
+        self.end_if_holds(self.held_output());
     }
 
     /// Ends it if so many bytes are more than its class may hold.
@@ -289,10 +318,21 @@ impl Client {
         self.signals.load(Ordering::Acquire) & PUSHED != 0
     }
 
-    /// Moves what was pushed to the end of the replies. Only its own task may, and only between two replies.
+    /// Moves a piece of what was pushed to the end of the replies; [`Self::is_pushed`] while there is more. Only its own
+    /// task may, and only between two replies.
     #[cold]
     pub(crate) fn take_pushes(&self, replies: &mut Vec<u8>) {
-        self.pushes.take(replies, || {
+        self.take(replies, Take::Piece);
+    }
+
+    /// The same with everything that was pushed.
+    #[cold]
+    pub(crate) fn take_all_pushes(&self, replies: &mut Vec<u8>) {
+        self.take(replies, Take::All);
+    }
+
+    fn take(&self, replies: &mut Vec<u8>, take: Take) {
+        self.pushes.take(replies, take, || {
             self.signals.fetch_and(!PUSHED, Ordering::Relaxed);
         });
     }
@@ -329,6 +369,16 @@ impl Client {
     /// `CLIENT NO-TOUCH`.
     pub(crate) fn set_no_touch(&self, on: bool) {
         self.no_touch.store(on, Ordering::Relaxed);
+    }
+
+    /// Whether it said READONLY.
+    pub(crate) fn readonly(&self) -> bool {
+        self.readonly.load(Ordering::Relaxed)
+    }
+
+    /// `READONLY` and `READWRITE`.
+    pub(crate) fn set_readonly(&self, on: bool) {
+        self.readonly.store(on, Ordering::Relaxed);
     }
 
     /// Ends its waiting, by an error or as if its time were over (`CLIENT UNBLOCK`); whether it waited for keys.
@@ -437,6 +487,9 @@ impl Clients {
             authenticated: AtomicBool::new(false),
             pending_output: AtomicUsize::new(0),
             pending_input: AtomicUsize::new(0),
+            input_room: AtomicUsize::new(0),
+            arguments: AtomicUsize::new(0),
+            readonly: AtomicBool::new(false),
             signals: AtomicU8::new(0),
             transaction: Mutex::default(),
             blocked: Mutex::new(None),
@@ -521,7 +574,7 @@ mod tests {
         client.push(b"two ");
         assert_eq!((client.is_pushed(), wakes.0.load(Ordering::Relaxed)), (true, 1));
         client.take_pushes(&mut replies);
-        assert_eq!((client.is_pushed(), client.pending().1), (false, 0));
+        assert_eq!((client.is_pushed(), client.held().output), (false, 0));
         client.push(b"three");
         assert_eq!(wakes.0.load(Ordering::Relaxed), 2);
         client.take_pushes(&mut replies);
@@ -537,9 +590,9 @@ mod tests {
         client.push(b"12");
         assert!(!client.is_killed());
         client.push(b"3");
-        assert_eq!((client.is_killed(), client.is_over_limit(), client.pending().1), (true, true, 3));
+        assert_eq!((client.is_killed(), client.is_over_limit(), client.held().output), (true, true, 3));
         client.push(b"4");
-        assert_eq!(client.pending().1, 3);
+        assert_eq!(client.held().output, 3);
     }
 
     #[test]
@@ -548,7 +601,7 @@ mod tests {
         client.push(b"x");
         client.close();
         client.push(b"y");
-        assert_eq!((client.pending().1, client.is_over_limit()), (0, false));
+        assert_eq!((client.held().output, client.is_over_limit()), (0, false));
     }
 
     #[test]

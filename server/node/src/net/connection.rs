@@ -154,6 +154,11 @@ impl Input {
         self.bytes.len() - self.start
     }
 
+    /// How much more fits behind what is there.
+    fn room(&self) -> usize {
+        self.bytes.capacity() - self.bytes.len()
+    }
+
     /// Drops what was run; gives the memory back when nothing is left.
     fn settle(&mut self, ready: bool) {
         self.ready = ready && self.len() > 0;
@@ -292,7 +297,7 @@ impl<'a> Connection<'a> {
     #[cold]
     async fn read_more(&mut self) -> Result<bool, End> {
         let Self { thread, stream, session, input, .. } = self;
-        session.client.set_pending_input(input.len());
+        session.client.set_pending_input(input.len(), input.room());
         // Room grows with what has arrived, never with what was announced.
         input.bytes.reserve(input.bytes.len().clamp(READ_LEN / 4, READ_MORE_MAX));
         let mut read = pin!(stream.read_buf(&mut input.bytes));
@@ -331,7 +336,7 @@ impl<'a> Connection<'a> {
             replies,
         );
         input.settle(turn.is_interrupted());
-        session.client.set_pending_input(input.len());
+        session.client.set_pending_input(input.len(), input.room());
         turn
     }
 
@@ -376,6 +381,7 @@ impl<'a> Connection<'a> {
         let Self { thread, stream, session, output, .. } = self;
         let client = Arc::clone(&session.client);
         let mut replies = Vec::new();
+        client.set_waiting_arguments(deferred.args.as_args().bytes());
         let flow = {
             let mut wait = pin!(admin::wait(thread, session, &deferred, &mut replies));
             loop {
@@ -398,6 +404,7 @@ impl<'a> Connection<'a> {
                 drain(&client, output, stream).await?;
             }
         };
+        client.set_waiting_arguments(0);
         if deferred.command == Deferral::Paused {
             return self.run_again(&deferred.args).await;
         }

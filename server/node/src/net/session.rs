@@ -98,7 +98,7 @@ impl Session {
     pub(crate) fn write_pushes(&self, reply: &mut ReplyWriter<'_>) {
         if self.client.is_pushed() && !self.executing && self.replies == Replies::On {
             let mut pushed = Vec::new();
-            self.client.take_pushes(&mut pushed);
+            self.client.take_all_pushes(&mut pushed);
             reply.raw(&pushed);
         }
     }
@@ -142,6 +142,12 @@ impl Session {
         self.client.set_authenticated(yes);
     }
 
+    /// Allows a replica to answer the client's reads, or forbids it.
+    pub(crate) fn set_readonly(&mut self, on: bool) {
+        self.readonly = on;
+        self.client.set_readonly(on);
+    }
+
     /// Forgets the commands that wait for EXEC, and watches no key any longer.
     pub(crate) fn end_transaction(&mut self, engine: &Engine) {
         self.queue = None;
@@ -176,6 +182,7 @@ impl Session {
             queued: self.queue.as_ref().map(|queue| queue.len()),
             bytes: self.queued_bytes(),
             watched: self.watching.as_ref().map_or(0, |watching| watching.len()),
+            touched: self.watching.as_ref().map(|watching| watching.flag()),
         });
     }
 
@@ -187,7 +194,7 @@ impl Session {
         self.client.unlabel();
         self.client.set_no_evict(false);
         self.db = 0;
-        self.readonly = false;
+        self.set_readonly(false);
         self.replies = Replies::On;
         self.no_touch = false;
         self.asking = false;

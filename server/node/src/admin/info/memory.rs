@@ -39,7 +39,7 @@ pub(super) fn memory(page: &mut Page, call: &Call<'_>) {
         page.field(&format!("{ratio}_bytes"), i128::from(whole) - i128::from(part));
     }
     let lazyfree = call.node.engine.lazyfree();
-    let clients = call.node.clients.all().iter().map(|client| client.pending().1).sum::<usize>();
+    let clients = call.node.clients.all().iter().map(|client| client.held().output).sum::<usize>();
     page.fields(&[
         ("mem_not_counted_for_evict", &0),
         ("mem_replication_backlog", &0),

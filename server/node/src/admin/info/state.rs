@@ -56,8 +56,8 @@ pub(super) fn clients(page: &mut Page, call: &Call<'_>) {
         .clients
         .all()
         .iter()
-        .map(|client| client.pending())
-        .fold((0, 0), |(input, output), (i, o)| (input.max(i), output.max(o)));
+        .map(|client| client.held())
+        .fold((0, 0), |(input, output), held| (input.max(held.input), output.max(held.output)));
     page.section("Clients");
     page.fields(&[
         ("connected_clients", &call.node.clients.len()),

@@ -32,7 +32,9 @@ impl Connection<'_> {
     #[cold]
     pub(super) async fn blocked(&mut self, args: OwnedArgs) -> Result<Turn, End> {
         let Some(blocked) = self.session.blocked.take() else { return Ok(Turn::Done { drained: true }) };
+        self.session.client.set_waiting_arguments(args.as_args().bytes());
         let outcome = self.outcome(&blocked).await;
+        self.session.client.set_waiting_arguments(0);
         let waiter = Arc::clone(blocked.wait.waiter());
         self.session.client.set_blocked(None);
         self.thread.node.engine.leave(blocked.wait);
@@ -92,7 +94,7 @@ impl Connection<'_> {
             thread.counters.net_input.add(read.filled().len() as u64);
             input.bytes.extend_from_slice(read.filled());
             input.ready = true;
-            session.client.set_pending_input(input.len());
+            session.client.set_pending_input(input.len(), input.room());
             if input.len() as u64 > thread.node.config.settings().query_buffer_limit {
                 return Poll::Ready(End::QueryTooLong);
             }
