@@ -6,7 +6,7 @@
 use super::{INT, Kind, OptionSpec, PORT, works};
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 42] = [
+pub(super) static OPTIONS: [OptionSpec; 43] = [
     works("port", PORT, "6379", "The port for clients. 0: any that is free.").only_restart(),
     works("bind", Kind::Addresses, "* -::*", "The addresses to listen on. One with the prefix `-` is passed over if the machine does not have it.").only_restart(),
     works("tcp-backlog", INT, "511", "How many connections may wait to be accepted.").fixed(),

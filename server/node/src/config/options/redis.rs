@@ -18,7 +18,7 @@ const WORDS: Kind = Kind::Words;
 const SIGNAL: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 124] = [
+pub(super) static OPTIONS: [OptionSpec; 123] = [
     kept("acl-pubsub-default", Kind::Word(&["allchannels", "resetchannels"]), "resetchannels"),
     kept("aclfile", TEXT, "").fixed(),
     kept("acllog-max-len", COUNT, "128"),
