@@ -380,9 +380,11 @@ impl<'a> Batch<'a> {
         reply: &mut ReplyWriter<'_>,
     ) {
         let (thread, db, now) = (self.thread, self.session.db, self.now);
-        let engine = &thread.node.engine;
+        let (engine, keep_expired) = (&thread.node.engine, self.keeps_expired(spec));
         let run = |side: &mut EngineSide, reply: &mut ReplyWriter<'_>| {
-            engine.execute_keyspace(&mut side.context(thread, now), db, command, args, reply);
+            let mut cx = side.context(thread, now);
+            cx.keep_expired = keep_expired;
+            engine.execute_keyspace(&mut cx, db, command, args, reply);
         };
         if !spec.flags.contains(Flags::WRITE) || !engine.is_followed() {
             return run(self.engine, reply);
