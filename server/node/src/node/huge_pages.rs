@@ -25,14 +25,6 @@ pub(super) fn set(disable: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    /// What the kernel shows; kernels before 5.0 do not.
-    fn shown() -> Option<String> {
-        let status = std::fs::read_to_string("/proc/self/status").expect("the process's own status");
-        status.lines().find_map(|line| line.strip_prefix("THP_enabled:")).map(|shown| shown.trim().to_owned())
-    }
-
     #[test]
     fn the_kernel_shows_that_they_are_off() {
         let status = std::fs::read_to_string("/proc/self/status").expect("the process's own status");
