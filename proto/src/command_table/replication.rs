@@ -1,4 +1,9 @@
 //! Rows of the commands by which a replica follows a server, and of those that write the data to a file.
+//!
+//! SYNC and PSYNC turn a connection into something else: what follows on it is no reply. REPLCONF is said by replicas only,
+//! and not always answered.
+//!
+//! Source: Redis' documentation of its replication and its commands.
 
 use super::row::{ADMIN, ALLOW_BUSY, FAST, LOADING, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT, STALE, row};
 use super::{Acl, CommandSpec, Group, Handler, NodeCommand};

@@ -157,6 +157,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::ConfigSet => config::set(call, reply),
         C::ConfigResetStat => {
             call.node.telemetry.reset();
+            call.node.persistence.forget_changes();
             call.node.engine.reset_freed();
             reply.ok();
         }

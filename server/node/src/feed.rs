@@ -105,6 +105,8 @@ struct Stream {
 pub(crate) struct Feed {
     /// Whether anybody follows. Changes only while no thread has a turn.
     on: AtomicBool,
+    /// How many have begun to follow.
+    syncs: AtomicU64,
     /// How many seconds somebody has followed.
     seconds: AtomicU64,
     stream: Mutex<Stream>,
@@ -124,6 +126,7 @@ impl Feed {
         if follower.client.is_killed() {
             return stream.offset;
         }
+        self.syncs.fetch_add(1, Ordering::Relaxed);
         // The newcomer has not been told which database is selected.
         stream.selected = None;
         stream.followers.push(Place { follower, kept: Some(Vec::new()) });
@@ -218,6 +221,11 @@ impl Feed {
     pub(crate) fn acknowledged(&self, offset: u64) -> usize {
         let followers = self.followers();
         followers.iter().filter(|follower| follower.is_online() && follower.acknowledged() >= offset).count()
+    }
+
+    /// How many have begun to follow since the start.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
     }
 
     /// How many bytes were written.

@@ -91,6 +91,11 @@ impl Persistence {
         Self { record: Mutex::new(record), busy: AtomicBool::new(false), wanted: Notify::new() }
     }
 
+    /// The counters of changes begin anew (`CONFIG RESETSTAT`).
+    pub(crate) fn forget_changes(&self) {
+        self.record.lock().changes = 0;
+    }
+
     /// How the saves went.
     pub(crate) fn record(&self) -> Record {
         *self.record.lock()

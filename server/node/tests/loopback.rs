@@ -5,6 +5,8 @@
 
 #[path = "loopback/limits.rs"]
 mod limits;
+#[path = "loopback/replica.rs"]
+mod replica;
 #[path = "loopback/together.rs"]
 mod together;
 

@@ -2,6 +2,9 @@
 //!
 //! Every command here says what is there afterwards, or takes away a number of what is there now: it means the same
 //! whenever a replica that has all before it runs it. Deadlines are absolute. An object is restored from its payload.
+//!
+//! Where Redis itself writes one of several equal commands to its replicas (SET with PXAT for SETEX, ZPOPMIN for ZMPOP), it is
+//! written here too: tools that read the stream know those.
 
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::double::DoubleText;

@@ -1,6 +1,7 @@
 //! Commands that are written to the stream as they came.
 //!
-//! A command may be among them only if its outcome follows from the data and its words. One with a relative time, a
+//! Some have effects that no command of Redis has (LINSERT), some effects that are much longer than they are (RENAME of a
+//! long list). A command may be among them only if its outcome follows from the data and its words. One with a relative time, a
 //! random choice or the order of a set in it is not, and none that may wait. RESTORE is, with its deadline made absolute.
 
 use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};

@@ -1,6 +1,9 @@
 //! SAVE, BGSAVE and LASTSAVE, DEBUG RELOAD, and SHUTDOWN where it saves.
 //!
-//! What takes long runs on a thread of its own, and only the client that asked for it waits.
+//! What takes long runs on a thread of its own, and only the client that asked for it waits. The right to write the file is
+//! claimed before a command is deferred, so that two never write it at once and the second is told so.
+//!
+//! Neighbours: `persistence` writes and loads the file, `info` says how that went.
 
 use std::sync::Arc;
 

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// Any text.
     Text,
+    /// The name of a file, without a directory.
+    FileName,
     /// Any number of words, none of them meaning anything to this node.
     Words,
     /// Host names and addresses.
@@ -62,7 +64,7 @@ impl Kind {
             Self::Words | Self::Addresses | Self::Save | Self::OutputLimits => true,
             Self::Flags(_) | Self::Percentiles | Self::OomScores => true,
             Self::Bool | Self::Integer(..) | Self::Memory(_) | Self::MemoryOrPercent => false,
-            Self::Word(_) | Self::Text | Self::NoticeClasses => false,
+            Self::Word(_) | Self::Text | Self::FileName | Self::NoticeClasses => false,
         }
     }
 
@@ -81,6 +83,10 @@ impl Kind {
                 .map(|&word| word.to_owned())
                 .ok_or_else(|| none_of(words)),
             Self::Text => Ok(value.to_owned()),
+            Self::FileName if value.is_empty() || value.contains('/') || value == ".." || value == "." => {
+                Err("dbfilename can't be a path, just a filename".to_owned())
+            }
+            Self::FileName => Ok(value.to_owned()),
             Self::Words | Self::Addresses => Ok(value.split_whitespace().collect::<Vec<_>>().join(" ")),
             Self::Save => save_points(value),
             Self::Flags(words) => flags(value, words),

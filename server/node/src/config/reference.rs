@@ -33,6 +33,7 @@ pub(super) fn values(kind: Kind) -> String {
         Kind::Memory(_) => "bytes, with `kb`, `mb`, `gb`".to_owned(),
         Kind::Word(words) => in_quotes(words),
         Kind::Text => "text".to_owned(),
+        Kind::FileName => "the name of a file".to_owned(),
         Kind::Words => "words".to_owned(),
         Kind::Addresses => "addresses".to_owned(),
         Kind::Flags(words) => format!("one or more of {}", in_quotes(words)),

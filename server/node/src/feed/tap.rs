@@ -1,7 +1,8 @@
 //! Where one thread's effects go: they are counted, and while somebody follows, gathered and handed on.
 //!
 //! What a command or a transaction changes is one [`Unit`]; what changes outside of any, because its time has come, is
-//! one each.
+//! one each. The engine says where a unit begins and ends, and ends it under the locks of its slots: so the order of the
+//! stream is that of the changes of each slot.
 
 use std::sync::Arc;
 

@@ -28,7 +28,7 @@ pub(super) fn stats(page: &mut Page, call: &Call<'_>) {
         ("instantaneous_input_repl_kbps", &"0.00"),
         ("instantaneous_output_repl_kbps", &"0.00"),
         ("rejected_connections", &rejected),
-        ("sync_full", &0),
+        ("sync_full", &call.node.feed.syncs()),
         ("sync_partial_ok", &0),
         ("sync_partial_err", &0),
         ("expired_keys", &sums.expired_keys),

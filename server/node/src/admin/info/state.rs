@@ -60,7 +60,7 @@ pub(super) fn clients(page: &mut Page, call: &Call<'_>) {
         .fold((0, 0), |(input, output), held| (input.max(held.input), output.max(held.output)));
     page.section("Clients");
     page.fields(&[
-        ("connected_clients", &call.node.clients.len()),
+        ("connected_clients", &(call.node.clients.len().saturating_sub(call.node.feed.followers().len()))),
         ("cluster_connections", &0),
         ("maxclients", &call.node.config.settings().maxclients),
         ("client_recent_max_input_buffer", &input),

@@ -1,6 +1,7 @@
 //! The options of what follows a standalone node, and of the file that its data is written to.
 //!
-//! Names, defaults and ranges are Redis's. All of them may change at any time and are read when they are needed.
+//! Names, defaults and ranges are Redis's, but that nothing is saved by itself unless it is asked for. All of them may change
+//! at any time and are read when they are needed.
 
 use super::{INT, Kind, OptionSpec, works};
 
@@ -10,7 +11,7 @@ const SECONDS: Kind = Kind::Integer(1, i32::MAX as u64);
 pub(super) static OPTIONS: [OptionSpec; 7] = [
     works(
         "dbfilename",
-        Kind::Text,
+        Kind::FileName,
         "dump.rdb",
         "The file in `dir` that SAVE writes and a standalone node loads at its start.",
     )
