@@ -355,11 +355,9 @@ impl Engine {
 
     /// Removes all keys of a database but those in slots whose gate is shut; they are freed later.
     pub(crate) fn flush(&self, cx: &mut Context<'_>, db: usize) {
-        for (slot, guard) in self.slots(db) {
-            if let Some(removed) = flush_locked(cx, &self.hash, Place { db, slot }, guard) {
-                self.hash.reclaim.table(removed.table);
-            }
-        }
+        let remove = |(slot, guard)| flush_locked(cx, &self.hash, Place { db, slot }, guard);
+        let tables = self.slots(db).filter_map(remove).map(|removed| removed.table).collect();
+        self.hash.reclaim.tables(tables);
     }
 
     /// Removes all keys of all databases; they are freed later. To be called while no thread has a turn.

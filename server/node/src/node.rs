@@ -6,6 +6,7 @@
 //! Start: sockets first, so that a taken port is known before anything else happens; then the parts; then the threads.
 //! Stop: no more connections, then the IO threads with the connections they have, then the rest.
 
+pub(crate) mod freeing;
 mod huge_pages;
 pub(crate) mod limits;
 pub(crate) mod upkeep;
@@ -28,6 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::freeing::Freeing;
 use crate::admin::pause::Pause;
 use crate::clock;
 use crate::config::{Config, Settings};
@@ -90,6 +92,8 @@ pub enum StartError {
 pub struct Node {
     pub(crate) config: Config,
     pub(crate) engine: Arc<Engine>,
+    /// Frees large values that are gone.
+    pub(crate) freeing: Freeing,
     pub(crate) clients: Clients,
     /// Who is shown every command.
     pub(crate) monitors: Monitors,
@@ -139,6 +143,7 @@ impl Node {
         pubsub.set_classes(config.settings().notice_classes);
         Ok(Self {
             config,
+            freeing: Freeing::start(Arc::clone(&engine))?,
             engine,
             clients,
             monitors: Monitors::default(),

@@ -29,6 +29,9 @@ use crate::value::{Kind, Object};
 /// The longest string that is kept inside the entry's allocation.
 const INLINE_MAX: usize = 4096;
 
+/// How many bytes of a string take as long to free as an allocation of a collection.
+const LIKE_AN_ALLOCATION: usize = 32 * 1024;
+
 /// The address within a word. User space ends below 2^48 on the processors we run on; [`Entry::build`] checks.
 const ADDRESS: usize = (1 << 48) - 1;
 
@@ -347,11 +350,11 @@ impl Entry {
         }
     }
 
-    /// How many allocations dropping it frees.
+    /// How many allocations dropping it frees; a long string counts as many, since the kernel takes it back page by page.
     #[inline]
     pub(crate) fn free_effort(&self) -> usize {
         match self.value() {
-            ValueRef::String(_) => 1,
+            ValueRef::String(text) => 1 + text.len() / LIKE_AN_ALLOCATION,
             ValueRef::Object(object) => 1 + object.free_effort(),
         }
     }

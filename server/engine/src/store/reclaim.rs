@@ -1,9 +1,9 @@
 //! Values that are gone for everybody and whose memory is not given back yet.
 //!
 //! Dropping a value of a million elements frees thousands of allocations. Whoever deletes one holds the lock of its slot
-//! and has clients waiting, so a value of more than [`AT_ONCE`] allocations comes into a queue here, and so do the keys
-//! of a slot that is flushed. [`Reclaim::free`], called again and again between commands, gives the memory back in
-//! pieces.
+//! and has clients waiting, so a value of more than [`AT_ONCE`] allocations, or a string that is as much work, comes into a
+//! queue here, and so do the keys of a database that is flushed. [`Reclaim::free`], called by somebody who has the time,
+//! gives the memory back in pieces.
 //!
 //! The queue is as long as what was deleted; but whoever makes it longer than [`PAYING_FROM`] frees a piece himself, so
 //! that nobody deletes faster than memory comes back for long. What is in the queue is in no table, so that nothing
@@ -27,7 +27,7 @@ const PAID: usize = 128;
 enum Garbage {
     /// A key with a large value.
     Large(Entry),
-    /// The keys of a slot.
+    /// The keys of slots.
     Keys(Box<dyn Iterator<Item = Entry> + Send>),
 }
 
@@ -48,13 +48,14 @@ impl Reclaim {
         }
     }
 
-    /// Drops all entries of a table later, unless there are few.
-    pub(crate) fn table(&self, table: Table) {
-        let keys = table.len();
+    /// Drops all entries of some tables later, unless there are few.
+    pub(crate) fn tables(&self, tables: Vec<Table>) {
+        let keys = tables.iter().map(Table::len).sum();
+        let entries = tables.into_iter().flat_map(Table::into_entries);
         if keys <= AT_ONCE {
-            table.into_entries().for_each(|entry| self.entry(entry));
+            entries.for_each(|entry| self.entry(entry));
         } else {
-            self.add(Garbage::Keys(Box::new(table.into_entries())), keys);
+            self.add(Garbage::Keys(Box::new(entries)), keys);
         }
     }
 
@@ -93,8 +94,9 @@ impl Reclaim {
                 if freed == budget {
                     return (freed, Some(Garbage::Large(entry)));
                 }
+                let rest = entry.free_effort();
                 self.count(entry);
-                (freed + 1, None)
+                (freed + rest, None)
             }
             Garbage::Keys(mut keys) => {
                 let mut freed = 0;
@@ -172,6 +174,28 @@ mod tests {
             assert!(pieces >= 2, "{command}: {pieces}");
             assert_eq!((bench.engine.lazyfree().pending, bench.engine.reclaim(32)), (0, 0), "{command}");
         }
+    }
+
+    #[test]
+    fn a_long_string_waits_and_counts_as_the_work_it_is() {
+        let mut bench = Bench::new();
+        bench.check("SETRANGE long 8388607 x", ":8388608");
+        bench.check_all(&[("SETRANGE short 100000 x", ":100001"), ("DEL long short", ":2")]);
+        assert_eq!(bench.engine.lazyfree().pending, 1);
+        assert!(bench.engine.reclaim(1) > 64);
+        assert_eq!((bench.engine.lazyfree().pending, bench.engine.lazyfree().freed), (0, 1));
+    }
+
+    #[test]
+    fn the_keys_of_many_slots_wait_together() {
+        let mut bench = Bench::new();
+        for number in 0..5000 {
+            bench.run(&format!("SET {number} x"));
+        }
+        bench.check("FLUSHALL", "+OK");
+        assert_eq!((bench.engine.lazyfree().pending, bench.engine.lazyfree().freed), (5000, 0));
+        while bench.engine.reclaim(100) > 0 {}
+        assert_eq!(bench.engine.lazyfree().pending, 0);
     }
 
     #[test]

@@ -26,11 +26,7 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// Clients to be ended are looked for once in so many samples.
 const SAMPLES_PER_CLIENT_CHECK: u32 = 10;
 
-/// How many allocations of values that are gone it frees before it lets the connections run again: some hundred
-/// microseconds' worth.
-const RECLAIM_BUDGET: usize = 128;
-
-/// Removes keys whose deadline has passed, and frees what is gone. Runs on every IO thread.
+/// Removes keys whose deadline has passed, and has what is gone freed. Runs on every IO thread.
 pub(crate) async fn expire(thread: Rc<Thread>) {
     let mut ticks = interval(EXPIRE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -39,8 +35,8 @@ pub(crate) async fn expire(thread: Rc<Thread>) {
         while expire_some(&thread) >= EXPIRE_BUDGET {
             tokio::task::yield_now().await;
         }
-        while thread.node.engine.reclaim(RECLAIM_BUDGET) >= RECLAIM_BUDGET {
-            tokio::task::yield_now().await;
+        if thread.node.engine.lazyfree().pending > 0 {
+            thread.node.freeing.wake();
         }
     }
 }
