@@ -9,6 +9,7 @@
 //! given back first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -53,6 +54,17 @@ impl Seat {
     pub fn turn(&self) -> Turn<'_> {
         Turn { _own: self.0.lock() }
     }
+
+    /// Takes a turn, unless somebody has all others stand still.
+    #[inline]
+    pub fn try_turn(&self) -> Option<Turn<'_>> {
+        self.0.try_lock().map(|own| Turn { _own: own })
+    }
+
+    /// Takes a turn if it is to be had within that time.
+    pub fn turn_within(&self, time: Duration) -> Option<Turn<'_>> {
+        self.0.try_lock_for(time).map(|own| Turn { _own: own })
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +91,17 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[test]
+    fn a_turn_is_not_to_be_had_while_others_stand_still() {
+        let turns = Turns::default();
+        let seat = turns.seat();
+        turns.stand_still(|| {
+            assert!(seat.try_turn().is_none());
+            assert!(seat.turn_within(Duration::ZERO).is_none());
+        });
+        assert!(seat.try_turn().is_some());
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Bench {
                     return format!("-{refused}\r\n").into_bytes();
                 }
             }
-            Handler::Node(_) | Handler::Transaction(_) | Handler::Container => {
+            Handler::Node(_) | Handler::Transaction(_) | Handler::Script(_) | Handler::Container => {
                 panic!("{} is not run by the engine", spec.name)
             }
         }
@@ -221,7 +221,11 @@ fn spec(args: Args<'_>) -> &'static CommandSpec {
     let spec = command_table::lookup(&args[0]).expect("a command of the table");
     match spec.handler {
         Handler::Container => spec.subcommand(&args[1]).expect("a subcommand of the table"),
-        Handler::Data(_) | Handler::Keyspace(_) | Handler::Node(_) | Handler::Transaction(_) => spec,
+        Handler::Data(_)
+        | Handler::Keyspace(_)
+        | Handler::Node(_)
+        | Handler::Transaction(_)
+        | Handler::Script(_) => spec,
     }
 }
 

@@ -18,6 +18,7 @@ mod persistence;
 pub(crate) mod pubsub;
 pub(crate) mod redact;
 mod replication;
+mod script;
 mod server;
 mod slowlog;
 mod tracking;
@@ -34,6 +35,7 @@ use crate::net::io_thread::Thread;
 use crate::net::session::Session;
 use crate::node::Node;
 use crate::pubsub::Kind;
+use crate::script::thread as scripts;
 
 /// Redis's error for options that make no sense.
 pub(crate) const SYNTAX_ERROR: &str = "ERR syntax error";
@@ -70,6 +72,8 @@ pub(crate) enum Deferral {
     Follow,
     /// Any command, because of CLIENT PAUSE: afterwards it is still to be run.
     Paused,
+    /// A script, which runs on a thread of its own.
+    Script,
     /// A change of the cluster.
     Cluster(Change),
 }
@@ -172,6 +176,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         | C::ClusterHelp
         | C::ObjectHelp
         | C::FunctionHelp
+        | C::ScriptHelp
         | C::PubsubHelp => help(args, reply),
 
         C::Sync | C::PSync => return replication::sync(call, reply),
@@ -185,6 +190,10 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::Info => info::info(call, reply),
         C::FunctionFlush => server::function_flush(args, reply),
         C::FunctionList => reply.array(0),
+        C::ScriptDebug => script::debug(args, reply),
+        C::ScriptExists => script::exists(&call, reply),
+        C::ScriptFlush => script::flush(&call, reply),
+        C::ScriptKill => script::kill(&call, reply),
         C::Migrate => return Flow::Defer(Deferral::Migrate),
         C::Monitor => server::monitor(&call, reply),
         C::Lolwut => server::lolwut(args, reply),
@@ -247,6 +256,9 @@ pub(crate) async fn wait(
     replies: &mut Vec<u8>,
 ) -> Flow {
     let node = &*thread.node;
+    if deferred.command == Deferral::Script {
+        return scripts::wait(thread, session, deferred.args.as_args(), replies).await;
+    }
     let mut reply = ReplyWriter::new(replies, session.protocol());
     let args = deferred.args.as_args();
     match deferred.command {
@@ -263,6 +275,8 @@ pub(crate) async fn wait(
             let nanoseconds = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
             account::slept(thread, &session.client, args, nanoseconds);
         }
+        // Seen to above.
+        Deferral::Script => {}
         Deferral::Migrate => migrate::migrate(thread, session, args, &mut reply).await,
         Deferral::Wait => wait::wait(node, args, &mut reply).await,
         Deferral::WaitAof => wait::wait_aof(args, &mut reply).await,

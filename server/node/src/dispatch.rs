@@ -15,9 +15,11 @@ mod block;
 mod guard;
 mod refuse;
 mod route;
+mod script;
 pub(crate) mod transaction;
 mod window;
 
+use std::mem;
 use std::sync::Arc;
 
 use nuthatch_engine::Engine;
@@ -37,7 +39,7 @@ use crate::admin::client::command_name;
 use crate::admin::{self, Call, Deferral, Flow, pause, pubsub};
 use crate::clock;
 use crate::driver::{MetadataHandle, View};
-use crate::monitors::Occasion;
+use crate::monitors::{Occasion, Sender};
 use crate::net::clients::Progress;
 use crate::net::connection::{EngineSide, REPLIES_MAX};
 use crate::net::io_thread::Thread;
@@ -92,12 +94,16 @@ pub(crate) struct Batch<'a> {
     now: Timestamp,
     started: std::time::Duration,
     view: Option<Arc<View>>,
-    /// The thread's turn, but while this batch has all others stand still.
+    /// The thread's turn, but while this batch has all others stand still, or none is to be had.
     turn: Option<nuthatch_engine::Turn<'a>>,
+    /// A script takes long: only what may run beside it does.
+    busy: bool,
     /// Whether the last request was counted as a command that ran.
     counted: bool,
     /// Whether the node was told to follow another one, so that commands may have to be refused.
     limited: bool,
+    /// Whether the reply of the command that runs is an error which was counted where it came from.
+    error_counted: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -114,9 +120,23 @@ impl<'a> Batch<'a> {
         let started = clock::since_epoch();
         let now = clock::timestamp(started);
         let view = thread.node.cluster.as_ref().map(MetadataHandle::view);
-        let turn = Some(thread.seat.turn());
+        let turn = thread.seat.try_turn().or_else(|| script::wait_for_turn(thread, &engine.settings));
+        let busy = turn.is_none();
         let limited = thread.node.role.is_replica();
-        Self { limited, thread, session, decoder, engine, now, started, view, turn, counted: false }
+        Self {
+            limited,
+            thread,
+            session,
+            decoder,
+            engine,
+            now,
+            started,
+            view,
+            turn,
+            busy,
+            counted: false,
+            error_counted: false,
+        }
     }
 
     /// Runs the requests that begin at `buffer[*start..]` and moves `start` behind those that were run.
@@ -271,6 +291,10 @@ impl<'a> Batch<'a> {
         if self.session.client.is_restricted() && self.is_refused_in_mode(spec, &mut reply) {
             return Flow::Done;
         }
+        if self.busy && script::waits_for_scripts(spec) {
+            self.reject(Some(spec), script::BUSY, &mut reply);
+            return Flow::Done;
+        }
         if self.engine.settings.is_guarded && self.is_guarded_against(spec, args, request.slot, &mut reply) {
             return Flow::Done;
         }
@@ -309,22 +333,33 @@ impl<'a> Batch<'a> {
                 flow
             }
             Handler::Transaction(command) => self.transact(command, spec, args, &mut reply),
+            // It is run elsewhere, and counted there.
+            Handler::Script(_) if self.thread.scripts.is_some() => {
+                self.session.last_command = counters::place(spec.handler);
+                return Flow::Defer(Deferral::Script);
+            }
+            Handler::Script(command) => self.run_script(command, spec, args, &mut reply),
             Handler::Container => Flow::Done,
         };
         self.session.last_command = counters::place(spec.handler);
         self.count(spec, &replies[begin..]);
-        self.show(spec, args);
+        self.show(spec, args, Sender::Client);
         flow
     }
 
     /// Shows a command that was run to those in MONITOR mode.
     #[inline]
-    fn show(&self, spec: &CommandSpec, args: Args<'_>) {
+    fn show(&self, spec: &CommandSpec, args: Args<'_>, sender: Sender) {
         let monitors = &self.thread.node.monitors;
         if monitors.any() {
-            let (db, addr) = (self.session.db, self.session.client.addr);
-            monitors.show(spec, args, Occasion { time: clock::since_epoch(), db, addr });
+            monitors.show(spec, args, self.occasion(sender));
         }
+    }
+
+    #[cold]
+    fn occasion(&self, sender: Sender) -> Occasion {
+        let addr = (sender == Sender::Client).then_some(self.session.client.addr);
+        Occasion { time: clock::since_epoch(), db: self.session.db, addr }
     }
 
     /// Counts a command that was run, by its reply.
@@ -336,7 +371,9 @@ impl<'a> Batch<'a> {
         self.thread.counters.commands.add(1);
         if reply.first() == Some(&b'-') {
             counted.failed.add(1);
-            self.count_error(reply);
+            if !mem::take(&mut self.error_counted) {
+                self.count_error(reply);
+            }
         }
     }
 

@@ -24,6 +24,7 @@ mod pubsub;
 pub mod raft_log;
 mod role;
 pub mod rpc;
+mod script;
 mod snapshot;
 mod telemetry;
 

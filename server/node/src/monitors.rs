@@ -31,6 +31,15 @@ pub(crate) struct Monitors {
     count: AtomicUsize,
 }
 
+/// Who sent a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// A client.
+    Client,
+    /// A script of the client's.
+    Script,
+}
+
 /// What is said of a command beside its words.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Occasion {
@@ -38,8 +47,8 @@ pub(crate) struct Occasion {
     pub(crate) time: Duration,
     /// The database selected.
     pub(crate) db: usize,
-    /// Who sent it.
-    pub(crate) addr: SocketAddr,
+    /// The address it came from; none if a script ran it.
+    pub(crate) addr: Option<SocketAddr>,
 }
 
 impl Monitors {
@@ -70,9 +79,14 @@ impl Monitors {
     /// Shows a command that was run.
     #[cold]
     pub(crate) fn show(&self, spec: &CommandSpec, args: Args<'_>, occasion: Occasion) {
-        if spec.flags.intersects(Flags::ADMIN.union(Flags::SKIP_MONITOR)) {
-            return;
+        if !spec.flags.intersects(Flags::ADMIN.union(Flags::SKIP_MONITOR)) {
+            self.show_early(args, occasion);
         }
+    }
+
+    /// Shows a command that is about to run others, which are to be shown after it.
+    #[cold]
+    pub(crate) fn show_early(&self, args: Args<'_>, occasion: Occasion) {
         let line = line(args, occasion);
         self.clients.lock().values().for_each(|client| client.push(&line));
     }
@@ -81,7 +95,11 @@ impl Monitors {
 fn line(args: Args<'_>, Occasion { time, db, addr }: Occasion) -> Vec<u8> {
     let mut line = Vec::with_capacity(64);
     // Writing to a Vec does not fail.
-    let _ = write!(line, "+{}.{:06} [{db} {addr}]", time.as_secs(), time.subsec_micros());
+    let _ = write!(line, "+{}.{:06} [{db} ", time.as_secs(), time.subsec_micros());
+    let _ = match addr {
+        Some(addr) => write!(line, "{addr}]"),
+        None => write!(line, "lua]"),
+    };
     for (index, arg) in args.iter().enumerate() {
         line.extend_from_slice(b" \"");
         escape(&mut line, if is_secret(args, index) { REDACTED } else { arg });
@@ -119,11 +137,10 @@ mod tests {
     use super::*;
     use crate::net::clients::Clients;
 
-    const OCCASION: Occasion = Occasion {
-        time: Duration::new(1_700_000_000, 1_234_567),
-        db: 3,
-        addr: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000),
-    };
+    const OCCASION: Occasion =
+        Occasion { time: Duration::new(1_700_000_000, 1_234_567), db: 3, addr: Some(ADDR) };
+
+    const ADDR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
 
     #[track_caller]
     fn check(words: &[&[u8]], expected: &str) {
@@ -153,7 +170,7 @@ mod tests {
     #[test]
     fn commands_are_shown_to_those_who_watch_but_not_those_of_administrators() {
         let monitors = Monitors::default();
-        let client = Clients::default().register(OCCASION.addr, OCCASION.addr, 1, Timestamp(1));
+        let client = Clients::default().register(ADDR, ADDR, 1, Timestamp(1));
         monitors.add(&client);
         let show = |name: &str| {
             let args: OwnedArgs = [name].into_iter().collect();

@@ -44,6 +44,7 @@ use crate::persistence::{self, CannotLoad, Persistence};
 use crate::pubsub::{self, Pubsub};
 use crate::role::Role;
 use crate::rpc::secret::Secret;
+use crate::script::{self, Scripts};
 use crate::telemetry::{Telemetry, log};
 
 /// The version of Redis whose commands and words these are.
@@ -120,6 +121,8 @@ pub struct Node {
     pub(crate) pause: Pause,
     /// The most memory that was used.
     pub(crate) peak: Peak,
+    /// The scripts that are known.
+    pub(crate) scripts: Scripts,
     stopping: watch::Sender<bool>,
 }
 
@@ -159,6 +162,7 @@ impl Node {
             snapshots: Mutex::new(()),
             pause: Pause::default(),
             peak: Peak::default(),
+            scripts: Scripts::default(),
             stopping: watch::Sender::new(false),
         })
     }
@@ -170,6 +174,7 @@ impl Node {
 
     /// Asks the node to end.
     pub fn stop(&self) {
+        self.scripts.running.stop();
         self.stopping.send_replace(true);
     }
 }
@@ -240,9 +245,11 @@ impl Prepared {
                 source,
             })?;
         }
+        let (scripts, script_thread) = script::thread::start(Arc::clone(&node))?;
         let started: Vec<_> = (0..settings.io_threads)
-            .map(|index| IoThread::start(index, Arc::clone(&node)))
+            .map(|index| IoThread::start(index, Arc::clone(&node), scripts.clone()))
             .collect::<io::Result<_>>()?;
+        drop(scripts);
         let (threads, handles): (Vec<_>, Vec<_>) = started.into_iter().unzip();
         announce(&node);
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -251,9 +258,10 @@ impl Prepared {
         // No more connections are accepted; dropping the threads' queues ends them.
         drop(runtime);
         drop(threads);
-        for handle in handles {
+        node.scripts.running.stop();
+        for handle in handles.into_iter().chain([script_thread]) {
             if handle.join().is_err() {
-                tracing::error!("An IO thread ended in a panic.");
+                tracing::error!("A thread of the data path ended in a panic.");
             }
         }
         control.into_iter().for_each(Control::stop);

@@ -88,7 +88,9 @@ impl Primary {
                 let (command, slot) = row(args.as_args());
                 engine.execute(cx, db, command, args.as_args(), slot, &mut reply).expect("gates are open");
             }
-            Handler::Node(_) | Handler::Transaction(_) | Handler::Container => panic!("not the engine's"),
+            Handler::Node(_) | Handler::Transaction(_) | Handler::Script(_) | Handler::Container => {
+                panic!("not the engine's")
+            }
         });
         printed(&out)
     }

@@ -45,6 +45,7 @@ pub(crate) fn shard_channels<'a>(spec: &CommandSpec, args: Args<'a>) -> Option<A
         | Handler::Data(_)
         | Handler::Keyspace(_)
         | Handler::Transaction(_)
+        | Handler::Script(_)
         | Handler::Container => None,
     }
 }

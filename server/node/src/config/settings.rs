@@ -172,6 +172,8 @@ pub struct Settings {
     pub disable_thp: bool,
     /// What is tuned in the engine.
     pub tuning: Tuning,
+    /// For how many milliseconds a script runs before other clients are told (`busy-reply-threshold`).
+    pub busy_reply_threshold: u64,
     /// Which commands are kept by SLOWLOG.
     pub slowlog: SlowlogSettings,
     /// What is kept of latencies.

@@ -120,6 +120,7 @@ impl Values {
             is_guarded: min_replicas > 0 || self.number::<u64>("maxmemory") > 0,
             disable_thp: self.yes("disable-thp"),
             tuning: self.tuning(),
+            busy_reply_threshold: self.number("busy-reply-threshold"),
             noteworthy: noteworthy(&self.slowlog(), &self.latency()),
             slowlog: self.slowlog(),
             latency: self.latency(),

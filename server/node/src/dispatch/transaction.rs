@@ -27,6 +27,7 @@ use super::{Batch, REROUTES_MAX, route};
 use crate::admin::{self, Call, Deferral, Flow, pubsub};
 use crate::clock;
 use crate::driver::MetadataHandle;
+use crate::monitors::Sender;
 use crate::net::session::Replies;
 use crate::telemetry::counters;
 
@@ -50,6 +51,15 @@ struct Queued {
     /// The slot of its first key, or of its first channel of a shard, if it has any.
     slot: Option<Slot>,
     args: OwnedArgs,
+}
+
+/// A command that runs among others.
+pub(super) struct Nested<'a> {
+    pub(super) spec: &'static CommandSpec,
+    pub(super) args: Args<'a>,
+    /// The slot of its first key.
+    pub(super) slot: Slot,
+    pub(super) sender: Sender,
 }
 
 impl Queue {
@@ -141,7 +151,7 @@ pub(super) fn waits(spec: &CommandSpec) -> bool {
 }
 
 /// The slot of a command's first key.
-fn first_slot(spec: &CommandSpec, args: Args<'_>) -> Option<Slot> {
+pub(super) fn first_slot(spec: &CommandSpec, args: Args<'_>) -> Option<Slot> {
     let index = spec.first_key().or_else(|| keys(spec, args).ok()?.next())?;
     args.get(index).map(Slot::of_key)
 }
@@ -443,7 +453,22 @@ impl Batch<'_> {
         held: Option<&HeldBack>,
         reply: &mut ReplyWriter<'_>,
     ) -> Flow {
-        let (spec, args, slot) = (queued.spec, queued.args.as_args(), queued.slot.unwrap_or(NO_SLOT));
+        let (spec, args) = (queued.spec, queued.args.as_args());
+        if let (Handler::Script(command), Some(held)) = (spec.handler, held) {
+            return self.script_in_transaction(command, spec, args, held, reply);
+        }
+        let nested = Nested { spec, args, slot: queued.slot.unwrap_or(NO_SLOT), sender: Sender::Client };
+        self.run_nested(nested, transaction, held, reply)
+    }
+
+    /// Runs one command of several that run together, and counts it.
+    pub(super) fn run_nested(
+        &mut self,
+        Nested { spec, args, slot, sender }: Nested<'_>,
+        transaction: Option<&mut Transaction<'_>>,
+        held: Option<&HeldBack>,
+        reply: &mut ReplyWriter<'_>,
+    ) -> Flow {
         let (begin, started) = (reply.mark(), clock::since_epoch());
         let node = &*self.thread.node;
         let db = self.session.db;
@@ -475,7 +500,8 @@ impl Batch<'_> {
             }
             // UNWATCH: EXEC has ended the watch already.
             Handler::Transaction(_) => reply.ok(),
-            Handler::Container => {}
+            // Scripts run no scripts, and those of a transaction have been run elsewhere.
+            Handler::Script(_) | Handler::Container => {}
         }
         if flow == Flow::Defer(Deferral::DebugSleep) {
             // All stand still for this transaction: a sleep within it is one of the whole server, as in Redis.
@@ -500,10 +526,12 @@ impl Batch<'_> {
         }
         let elapsed = clock::since_epoch().saturating_sub(started).as_nanos();
         self.took(spec, args, u64::try_from(elapsed).unwrap_or(u64::MAX));
-        self.session.last_command = counters::place(spec.handler);
+        if sender == Sender::Client {
+            self.session.last_command = counters::place(spec.handler);
+        }
         self.count(spec, reply.since(begin));
         self.silence_part(begin, reply);
-        self.show(spec, args);
+        self.show(spec, args, sender);
         flow
     }
 }

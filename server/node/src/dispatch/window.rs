@@ -58,7 +58,14 @@ fn looked_up(args: Args<'_>, prefetch: &impl Fn(Slot)) -> (Option<&'static Comma
             }),
             None => searched_slot(spec, args),
         },
-        Some((_, Handler::Keyspace(_) | Handler::Node(_) | Handler::Transaction(_) | Handler::Container))
+        Some((
+            _,
+            Handler::Keyspace(_)
+            | Handler::Node(_)
+            | Handler::Transaction(_)
+            | Handler::Script(_)
+            | Handler::Container,
+        ))
         | None => NO_SLOT,
     };
     (spec, slot)

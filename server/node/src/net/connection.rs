@@ -405,7 +405,7 @@ impl<'a> Connection<'a> {
             }
         };
         client.set_waiting_arguments(0);
-        if deferred.command == Deferral::Paused {
+        if deferred.command == Deferral::Paused || flow == Flow::Defer(Deferral::Paused) {
             return self.run_again(&deferred.args).await;
         }
         session.silence(&mut replies, 0);

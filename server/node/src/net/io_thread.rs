@@ -6,12 +6,13 @@
 //!
 //! The thread ends when its queue is closed: its runtime is dropped, and with it every connection.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 
 use nuthatch_engine::Seat;
@@ -23,6 +24,8 @@ use super::connection::{self, Scratch};
 use crate::clock;
 use crate::feed::tap::Tap;
 use crate::node::{Node, upkeep};
+use crate::script::Vm;
+use crate::script::thread::Job;
 use crate::telemetry::counters::ThreadCounters;
 
 /// What the tasks of one thread share.
@@ -35,6 +38,10 @@ pub(crate) struct Thread {
     pub(crate) seat: Seat,
     /// Borrowed between two awaits, never across one.
     pub(crate) scratch: RefCell<Scratch>,
+    /// Its interpreter of scripts, from the first of them on.
+    pub(crate) vm: OnceCell<Vm>,
+    /// Where scripts are handed over; nothing on the thread that runs them.
+    pub(crate) scripts: Option<Sender<Job>>,
 }
 
 /// The listener's end of an IO thread.
@@ -46,7 +53,11 @@ pub(crate) struct IoThread {
 
 impl IoThread {
     /// Starts the thread. It ends when the handle is dropped.
-    pub(crate) fn start(index: usize, node: Arc<Node>) -> io::Result<(Self, JoinHandle<()>)> {
+    pub(crate) fn start(
+        index: usize,
+        node: Arc<Node>,
+        scripts: Sender<Job>,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
         let (queue, incoming) = unbounded_channel();
         let connections = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&connections);
@@ -56,7 +67,8 @@ impl IoThread {
             let scratch = RefCell::new(Scratch::new(seed, &node));
             let seat = node.engine.seat();
             let tap = Tap::new(Arc::clone(&counters), Arc::clone(&node.feed));
-            let thread = Rc::new(Thread { node, counters, tap, seat, scratch });
+            let (vm, scripts) = (OnceCell::new(), Some(scripts));
+            let thread = Rc::new(Thread { node, counters, tap, seat, scratch, vm, scripts });
             match runtime() {
                 Ok(runtime) => runtime.block_on(serve(incoming, thread, count)),
                 // Without this thread connections would hang: better no node than such a one.

@@ -71,7 +71,29 @@ pub(crate) struct Session {
     pub(crate) blocked: Option<Box<Blocked>>,
 }
 
+/// What a command that runs elsewhere has of a connection's state.
+#[derive(Debug)]
+pub(crate) struct Borrowed {
+    client: Arc<Client>,
+    protocol: Protocol,
+    db: usize,
+    readonly: bool,
+    asking: bool,
+    no_touch: bool,
+}
+
 impl Session {
+    /// What a command that runs elsewhere needs of it.
+    pub(crate) fn lend(&self) -> Borrowed {
+        let Self { protocol, db, readonly, asking, no_touch, .. } = *self;
+        Borrowed { client: Arc::clone(&self.client), protocol, db, readonly, asking, no_touch }
+    }
+
+    /// The state for a command that runs elsewhere: the connection has seen to it that it may.
+    pub(crate) fn lent(Borrowed { client, protocol, db, readonly, asking, no_touch }: Borrowed) -> Self {
+        Self { protocol, db, readonly, asking, no_touch, ..Self::new(client, true) }
+    }
+
     /// A new connection's state; authenticated if there is no password.
     pub(crate) fn new(client: Arc<Client>, authenticated: bool) -> Self {
         client.set_authenticated(authenticated);

@@ -47,7 +47,8 @@ fn expire_some(thread: &Thread) -> usize {
     }
     let began = clock::monotonic();
     let mut scratch = thread.scratch.borrow_mut();
-    let _turn = thread.seat.turn();
+    // Others are at work, or a script is: there will be another time.
+    let Some(_turn) = thread.seat.try_turn() else { return 0 };
     let mut cx = scratch.engine.context(thread, clock::now());
     let removed = thread.node.engine.expire_due(&mut cx, EXPIRE_BUDGET);
     thread.counters.publish(&scratch.engine.stats);

@@ -103,6 +103,7 @@ pub(crate) fn place(handler: Handler) -> u16 {
         Handler::Keyspace(command) => 320 + command as u16,
         Handler::Node(command) => 384 + command as u16,
         Handler::Transaction(command) => 352 + command as u16,
+        Handler::Script(command) => 368 + command as u16,
         // A container never runs.
         Handler::Container => COMMANDS_MAX - 1,
     };

@@ -6,6 +6,7 @@
 use super::Page;
 use super::system;
 use crate::admin::Call;
+use crate::script::Scripts;
 
 pub(super) fn memory(page: &mut Page, call: &Call<'_>) {
     let settings = call.node.config.settings();
@@ -26,7 +27,7 @@ pub(super) fn memory(page: &mut Page, call: &Call<'_>) {
         ("allocator_resident", &resident),
     ]);
     page.bytes("total_system_memory", system::total_memory());
-    scripts(page);
+    scripts(page, &call.node.scripts);
     page.bytes("maxmemory", settings.maxmemory);
     page.field("maxmemory_policy", &settings.maxmemory_policy);
     for (ratio, whole, part) in [
@@ -55,18 +56,20 @@ pub(super) fn memory(page: &mut Page, call: &Call<'_>) {
     ]);
 }
 
-/// What scripts and functions take, of which there are none.
-fn scripts(page: &mut Page) {
-    page.field("used_memory_vm_eval", 0);
-    page.bytes("used_memory_lua", 0);
+/// What scripts take, and functions, of which there are none.
+fn scripts(page: &mut Page, scripts: &Scripts) {
+    let (count, bytes) = scripts.size();
+    let interpreter = scripts.interpreter();
+    page.field("used_memory_vm_eval", interpreter);
+    page.bytes("used_memory_lua", interpreter);
     page.fields(&[
-        ("used_memory_scripts_eval", &0),
-        ("number_of_cached_scripts", &0),
+        ("used_memory_scripts_eval", &bytes),
+        ("number_of_cached_scripts", &count),
         ("number_of_functions", &0),
         ("number_of_libraries", &0),
         ("used_memory_vm_functions", &0),
     ]);
-    page.bytes("used_memory_vm_total", 0);
-    page.field("used_memory_functions", 0);
-    page.bytes("used_memory_scripts", 0);
+    page.bytes("used_memory_vm_total", interpreter);
+    page.field("used_memory_functions", bytes);
+    page.bytes("used_memory_scripts", bytes as u64);
 }

@@ -7,7 +7,14 @@ use super::{Kind, OptionSpec, works};
 const COUNT: Kind = Kind::Integer(0, i64::MAX as u64);
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 5] = [
+pub(super) static OPTIONS: [OptionSpec; 6] = [
+    works(
+        "busy-reply-threshold",
+        COUNT,
+        "5000",
+        "For how many milliseconds a script runs before other clients are told that the server is busy.",
+    )
+    .alias("lua-time-limit"),
     works(
         "slowlog-log-slower-than",
         Kind::Integer(-1, i64::MAX as u64),

@@ -18,7 +18,7 @@ const WORDS: Kind = Kind::Words;
 const SIGNAL: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 123] = [
+pub(super) static OPTIONS: [OptionSpec; 122] = [
     kept("acl-pubsub-default", Kind::Word(&["allchannels", "resetchannels"]), "resetchannels"),
     kept("aclfile", TEXT, "").fixed(),
     kept("acllog-max-len", COUNT, "128"),
@@ -45,7 +45,6 @@ pub(super) static OPTIONS: [OptionSpec; 123] = [
     kept("bgsave_cpulist", TEXT, "").fixed(),
     kept("bind-source-addr", WORDS, ""),
     kept("bio_cpulist", TEXT, "").fixed(),
-    kept("busy-reply-threshold", COUNT, "5000").alias("lua-time-limit"),
     kept("cluster-allow-reads-when-down", BOOL, "no"),
     kept("cluster-allow-replica-migration", BOOL, "yes"),
     kept("cluster-announce-human-nodename", TEXT, ""),
