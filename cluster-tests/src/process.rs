@@ -4,7 +4,7 @@
 //! its directory removed when it is dropped. Tests wait for conditions ([`eventually`]), never for time: the limit there
 //! only ends a test that has failed.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -164,6 +164,20 @@ impl Server {
     #[track_caller]
     pub fn ok(&self, line: &str) {
         assert_eq!(self.command(line), "OK", "{line} at port {}", self.port);
+    }
+
+    /// Sends lines on one connection, each after the reply to the one before; the first line of each reply.
+    pub fn converse(&self, lines: &[&str]) -> Vec<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        stream.set_read_timeout(Some(ANSWER_LIMIT)).expect("the limit is not nought");
+        let mut replies = BufReader::new(stream.try_clone().expect("a descriptor is free"));
+        let mut talk = |line: &str| {
+            stream.write_all(format!("{line}\r\n").as_bytes()).expect("it reads");
+            let mut reply = String::new();
+            replies.read_line(&mut reply).expect("it answers");
+            reply.trim_end().to_owned()
+        };
+        lines.iter().map(|line| talk(line)).collect()
     }
 
     /// The cluster as this node sees it, comparable between nodes: for each member its id, address and slots.

@@ -125,6 +125,28 @@ fn a_client_that_waits_is_sent_after_its_slot() {
 }
 
 #[test]
+fn a_transaction_hears_at_once_of_a_channel_of_a_shard_that_is_elsewhere() {
+    let nodes = cluster_of_three();
+    // Node 0 has slot 866, that of `hello`; node 2 has 12182, that of `foo`.
+    let moved = format!("-MOVED 12182 127.0.0.1:{}", nodes[2].port);
+    let aborted = "-EXECABORT Transaction discarded because of previous errors.";
+    let said = nodes[0].converse(&["MULTI", "SPUBLISH hello x", "SPUBLISH foo x", "EXEC"]);
+    assert_eq!(said, ["+OK", "+QUEUED", &moved, aborted]);
+    let said = nodes[0].converse(&["MULTI", "SPUBLISH hello x", "EXEC"]);
+    assert_eq!(said, ["+OK", "+QUEUED", "*1"]);
+}
+
+#[test]
+fn channels_of_shards_are_served_while_the_cluster_is_down_if_they_may_be() {
+    let node = Server::start(SERVER, &[]);
+    node.ok("CLUSTER ADDSLOTSRANGE 0 1000");
+    eventually("slot 866 is served", || node.command("SPUBLISH hello x") == "0");
+    assert_eq!(node.command("GET hello"), "CLUSTERDOWN The cluster is down");
+    node.ok("CONFIG SET cluster-allow-pubsubshard-when-down no");
+    assert_eq!(node.command("SPUBLISH hello x"), "CLUSTERDOWN The cluster is down");
+}
+
+#[test]
 fn a_cluster_comes_back_under_other_ports() {
     let mut nodes = cluster_of_three();
     let slots = |node: &Server| {

@@ -68,7 +68,7 @@ pub(crate) fn served(node: &Node, session: &Session, channels: Args<'_>) -> Resu
 
 /// Confirms a change. A client that wants no replies (`CLIENT REPLY OFF`) is told all the same, as of a message.
 fn tell(call: &Call<'_>, reply: &mut ReplyWriter<'_>, word: &str, name: Option<&[u8]>, count: usize) {
-    if call.session.replies == Replies::On || call.session.executing {
+    if !matches!(call.session.replies, Replies::Off | Replies::SkipOne) {
         return confirm(reply, word, name, count);
     }
     call.session.client.push_with(|out, protocol| {
