@@ -16,7 +16,7 @@ use crate::persistence;
 
 const BUSY: &str = "ERR Background save already in progress";
 
-/// A node of a cluster does not load a file, so it writes none.
+/// A node of a cluster does not load a file when it starts, so it writes none that would seem to be for that.
 const IN_CLUSTER: &str = "ERR a node of a cluster does not keep its data in a file yet";
 
 pub(super) fn save(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
@@ -63,7 +63,6 @@ pub(super) fn lastsave(call: &Call<'_>, reply: &mut ReplyWriter<'_>) {
 /// `DEBUG RELOAD [NOSAVE] [NOFLUSH] [MERGE]`.
 pub(super) fn reload(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     match parse_reload(call.args) {
-        _ if call.node.in_cluster() => reply.error(IN_CLUSTER),
         None => reply.error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."),
         Some((save, _)) if save && !call.node.persistence.claim() => reply.error(BUSY),
         Some((save, flush)) => return Flow::Defer(Deferral::Reload { save, flush }),

@@ -19,7 +19,7 @@ use super::opcode;
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::store::locked::LockedSlots;
-use crate::store::slot::Place;
+use crate::store::slot::{Gate, Place};
 use crate::store::stamp::Used;
 
 /// How many bytes are read at once, however many are announced.
@@ -322,6 +322,10 @@ impl Engine {
         }
         let slot = Slot::of_key(&tape.key);
         let guard = self.slot(Place { db, slot }).lock();
+        // The slot has left since the file was written.
+        if guard.gate == Gate::Shut {
+            return Ok(());
+        }
         let mut slots = LockedSlots::one(self, db, slot, guard);
         slots.restore(cx, &tape.key, value, before.deadline, before.used);
         loaded.keys += 1;
