@@ -179,7 +179,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         | C::ScriptHelp
         | C::PubsubHelp => help(args, reply),
 
-        C::Sync | C::PSync => return replication::sync(call, reply),
+        C::Sync | C::PSync => return replication::sync(&call, reply),
         C::ReplConf => replication::replconf(call, reply),
         C::Save => return persistence::save(&call, reply),
         C::BgSave => persistence::bgsave(&call, reply),

@@ -87,6 +87,8 @@ pub struct ControlOptions {
     pub engine: Arc<Engine>,
     /// The subscribers, who hear what is published at other nodes.
     pub(crate) pubsub: Arc<Pubsub>,
+    /// Who hears of keys that go with their slot.
+    pub(crate) departures: gates::Departures,
 }
 
 /// Why the control plane cannot start. One line that names what is wrong.
@@ -173,7 +175,7 @@ pub fn start(options: ControlOptions) -> Result<Control, ControlError> {
         followed,
         pending_join: pending_join.clone(),
         outbox: Outbox::new(runtime.handle().clone(), Arc::clone(&shared.peers), Arc::clone(&shared) as _),
-        gates: gates::Gates::new(options.engine)?,
+        gates: gates::Gates::new(options.engine, options.departures)?,
         require_full_coverage: options.require_full_coverage,
         waiting: HashMap::new(),
     };
@@ -419,6 +421,7 @@ mod tests {
                 node_timeout: Duration::from_secs(15),
                 require_full_coverage: true,
                 pubsub: Arc::clone(&self.pubsub),
+                departures: Arc::new(nuthatch_engine::NoEffects),
                 engine: Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 })),
             };
             self.control = Some(start(options).expect("a free directory and port"));

@@ -1,4 +1,4 @@
-//! The replicas that follow a standalone node, and the stream of commands that they are sent.
+//! The replicas of Redis that follow a node, and the stream of commands that they are sent.
 //!
 //! A client becomes a follower by SYNC or PSYNC: it is sent a snapshot (`snapshot`), and from the moment of that
 //! snapshot on every change, as commands of Redis ([`nuthatch_engine::Unit`]). The moment is a standstill in which the
@@ -11,6 +11,9 @@
 //! A follower that does not take what it is sent is cut off as any client is (`client-output-buffer-limit replica`): what
 //! is kept here counts. There is no backlog: who was cut off begins anew.
 //!
+//! Where a slot leaves a node of a cluster with keys left in it, they go at once, told by no command: who follows begins
+//! anew ([`Departures`]).
+//!
 //! Neighbours: `net/connection/follow` talks to one follower, `admin/replication` answers about all of them.
 
 pub(crate) mod tap;
@@ -18,8 +21,9 @@ pub(crate) mod tap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use nuthatch_engine::{Engine, Unit};
+use nuthatch_engine::{Effect, EffectSink, Engine, Unit};
 use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::slot::Slot;
 use parking_lot::Mutex;
 
 use crate::clock;
@@ -110,6 +114,16 @@ pub(crate) struct Feed {
     /// How many seconds somebody has followed.
     seconds: AtomicU64,
     stream: Mutex<Stream>,
+}
+
+/// Hears of keys that go with their slot.
+#[derive(Debug)]
+pub(crate) struct Departures(pub(crate) Arc<Feed>);
+
+impl EffectSink for Departures {
+    fn emit(&self, _: usize, _: Slot, _: Effect<'_>) {
+        self.0.followers().iter().for_each(|follower| follower.client.kill());
+    }
 }
 
 impl Feed {

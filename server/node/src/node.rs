@@ -34,7 +34,7 @@ use crate::admin::pause::Pause;
 use crate::clock;
 use crate::config::{Config, Settings};
 use crate::driver::{self, Control, ControlError, ControlOptions, MetadataHandle};
-use crate::feed::Feed;
+use crate::feed::{Departures, Feed};
 use crate::memory::Peak;
 use crate::monitors::Monitors;
 use crate::net::clients::Clients;
@@ -131,6 +131,7 @@ impl Node {
         config: Config,
         engine: Arc<Engine>,
         pubsub: Arc<Pubsub>,
+        feed: Arc<Feed>,
         cluster: Option<MetadataHandle>,
         loaded: Loaded,
     ) -> io::Result<Self> {
@@ -156,7 +157,7 @@ impl Node {
             started: clock::now(),
             run_id,
             active_expire: AtomicBool::new(true),
-            feed: Arc::default(),
+            feed,
             role: Role::default(),
             persistence: Persistence::new(loaded),
             snapshots: Mutex::new(()),
@@ -207,9 +208,9 @@ impl Prepared {
         };
         let engine = Arc::new(Engine::new(options));
         engine.tune(settings.tuning);
-        let pubsub = Arc::new(Pubsub::default());
+        let (pubsub, feed) = (Arc::new(Pubsub::default()), Arc::new(Feed::default()));
         let control = if settings.cluster.enabled {
-            Some(driver::start(control_options(&settings, Arc::clone(&engine), Arc::clone(&pubsub))?)?)
+            Some(driver::start(control_options(&settings, &engine, &pubsub, &feed)?)?)
         } else {
             None
         };
@@ -219,7 +220,7 @@ impl Prepared {
             persistence::load(&engine, &settings.dir.join(&settings.dbfilename))?
         };
         drop(settings);
-        let node = Node::new(config, engine, pubsub, control.as_ref().map(Control::handle), loaded)?;
+        let node = Node::new(config, engine, pubsub, feed, control.as_ref().map(Control::handle), loaded)?;
         Ok(Self { node: Arc::new(node), control, listeners })
     }
 
@@ -288,8 +289,9 @@ fn listen(
 
 fn control_options(
     settings: &Settings,
-    engine: Arc<Engine>,
-    pubsub: Arc<Pubsub>,
+    engine: &Arc<Engine>,
+    pubsub: &Arc<Pubsub>,
+    feed: &Arc<Feed>,
 ) -> Result<ControlOptions, StartError> {
     let cluster = &settings.cluster;
     let announced = |port: u16, else_port: u16| if port == 0 { else_port } else { port };
@@ -304,8 +306,9 @@ fn control_options(
         join: cluster.join.clone(),
         node_timeout: Duration::from_millis(cluster.node_timeout),
         require_full_coverage: cluster.require_full_coverage,
-        engine,
-        pubsub,
+        engine: Arc::clone(engine),
+        pubsub: Arc::clone(pubsub),
+        departures: Arc::new(Departures(Arc::clone(feed))),
     })
 }
 

@@ -1,4 +1,4 @@
-//! SYNC, PSYNC, REPLCONF, ROLE and REPLICAOF: what replicas of a standalone node say and ask, and whose replica it is.
+//! SYNC, PSYNC, REPLCONF, ROLE and REPLICAOF: what replicas of Redis say and ask, and whose replica it is.
 //!
 //! A client becomes a replica in its connection (`net/connection/follow`); here is checked whether it may. There is no
 //! backlog, so PSYNC always begins with everything.
@@ -10,17 +10,13 @@ use crate::role::Primary;
 
 use super::{Call, Deferral, Flow, NOT_INTEGER, SYNTAX_ERROR, text};
 
-pub(super) fn sync(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
+pub(super) fn sync(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     // Who follows already gets no second answer, as in Redis.
     if call.session.client.is_follower() {
         return Flow::Done;
     }
     if call.node.role.is_replica() {
         reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
-        return Flow::Done;
-    }
-    if call.node.in_cluster() {
-        reply.error("ERR a node of a cluster cannot be followed by replicas of Redis");
         return Flow::Done;
     }
     Flow::Defer(Deferral::Follow)

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use nuthatch_cluster::routing::Standing;
 use nuthatch_cluster::topology::Topology;
-use nuthatch_engine::{Context, Engine, Gate, NoEffects, Removed, Rng, Seat, Stats};
+use nuthatch_engine::{Context, EffectSink, Engine, Gate, Removed, Rng, Seat, Stats};
 use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 
 use super::reclaim::Reclaimer;
@@ -34,21 +34,26 @@ struct State {
     deserted: bool,
 }
 
+/// Who hears of keys that go with their slot.
+pub(crate) type Departures = Arc<dyn EffectSink + Send + Sync>;
+
 /// Which gates are open.
 pub(crate) struct Gates {
     engine: Arc<Engine>,
+    departures: Departures,
     reclaimer: Reclaimer<Removed>,
     states: Box<[State]>,
     seat: Seat,
 }
 
 impl Gates {
-    /// Shuts all gates: a process that has just started owns nothing. An error is the system's refusal of a thread.
-    pub(crate) fn new(engine: Arc<Engine>) -> io::Result<Self> {
+    /// Shuts all gates: a process that has just started owns nothing. `departures` hears of keys that go with their slot. An
+    /// error is the system's refusal of a thread.
+    pub(crate) fn new(engine: Arc<Engine>, departures: Departures) -> io::Result<Self> {
         Slot::all().for_each(|slot| engine.set_gate(slot, Gate::Shut));
         let states = vec![State::default(); usize::from(SLOT_COUNT)].into();
         let seat = engine.seat();
-        Ok(Self { engine, reclaimer: Reclaimer::start()?, seat, states })
+        Ok(Self { engine, departures, reclaimer: Reclaimer::start()?, seat, states })
     }
 
     /// Shuts the gates of slots that are not this node's in that topology: before it is published.
@@ -62,7 +67,7 @@ impl Gates {
                 state.deserted = true;
                 let moved = topology.owner(slot).is_some_and(|shard| shard.primary.node != standing.me());
                 if moved && state.used {
-                    sweep(&self.engine, &self.reclaimer, slot);
+                    sweep(&self.engine, &*self.departures, &self.reclaimer, slot);
                     state.used = false;
                 }
             }
@@ -101,9 +106,9 @@ impl Gates {
 }
 
 /// Removes the keys of a slot whose gate is shut.
-fn sweep(engine: &Engine, reclaimer: &Reclaimer<Removed>, slot: Slot) {
+fn sweep(engine: &Engine, departures: &dyn EffectSink, reclaimer: &Reclaimer<Removed>, slot: Slot) {
     let (mut stats, mut rng) = (Stats::default(), Rng::new(0));
-    let mut context = Context::new(clock::now(), &NoEffects, &mut stats, &mut rng);
+    let mut context = Context::new(clock::now(), departures, &mut stats, &mut rng);
     for db in 0..engine.databases() {
         if let Some(removed) = engine.flush_slot(&mut context, db, slot) {
             tracing::warn!(
@@ -120,7 +125,7 @@ mod tests {
     use nuthatch_cluster::topology::{
         Address, GroupId, Joiner, ProcessId, Role, SlotRange, StorageId, TopologyChange,
     };
-    use nuthatch_engine::EngineOptions;
+    use nuthatch_engine::{EngineOptions, NoEffects};
     use nuthatch_proto::command_table::DataCommand;
     use nuthatch_proto::ids::{LogIndex, NodeId, ShardId};
     use nuthatch_proto::resp::args::OwnedArgs;
@@ -176,7 +181,7 @@ mod tests {
     #[test]
     fn the_keys_of_a_slot_that_moved_are_gone_at_once_and_do_not_come_back_with_it() {
         let engine = Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 }));
-        let mut gates = Gates::new(Arc::clone(&engine)).expect("a thread");
+        let mut gates = Gates::new(Arc::clone(&engine), Arc::new(NoEffects)).expect("a thread");
         let mut topology = two_nodes();
         publish(&mut gates, &topology);
         fill(&engine);
