@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_changes_a_watched_key_stops_the_transaction() {
-        let changes: [(&[&str], &[&str]); 17] = [
+        let changes: [(&[&str], &[&str]); 19] = [
             (&[], &["SET k 1"]),
             (&["SET k 1"], &["SET k 1"]),
             (&["SET k 1"], &["APPEND k 2"]),
@@ -180,6 +180,8 @@ mod tests {
             (&["SET l 1"], &["RENAME l k"]),
             (&["SET l 1"], &["COPY l k"]),
             (&["RPUSH k a b"], &["LPOP k"]),
+            (&["RPUSH k a b"], &["LTRIM k 0 -1"]),
+            (&["SET k a"], &["SETBIT k 9 0"]),
             (&["SADD k a"], &["SREM k a"]),
             (&["HSET k f v"], &["HSET k f w"]),
             (&["ZADD k 1 a"], &["ZADD k 2 a"]),
@@ -195,13 +197,15 @@ mod tests {
 
     #[test]
     fn what_leaves_a_watched_key_alone_does_not() {
-        let others: [(&[&str], &[&str]); 9] = [
+        let others: [(&[&str], &[&str]); 11] = [
             (&[], &[]),
             (&["SET k 1"], &["GET k", "SET l 1", "EXISTS k"]),
             (&["SET k 1"], &["DB 1", "SET k 2", "FLUSHDB"]),
             (&[], &["DEL k"]),
             (&[], &["FLUSHALL"]),
             (&["SET k 1"], &["COPY k l"]),
+            (&["SET k a"], &["SETBIT k 0 0", "SETBIT k 1 1"]),
+            (&[], &["LTRIM k 0 -1"]),
             // It was past its deadline before it was watched.
             (&["SET k 1 PX 100", "WAIT 100"], &[]),
             (&["SET k 1 PX 100", "WAIT 100"], &["EXISTS k"]),

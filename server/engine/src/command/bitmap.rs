@@ -51,9 +51,16 @@ pub(super) fn setbit(
     };
     let before = match slots.string_mut(cx, key)? {
         Some(mut string) => {
-            let bits = string.bytes().get(byte).copied().unwrap_or(0);
+            let found = string.bytes().get(byte).copied();
+            let bits = found.unwrap_or(0);
+            let before = bits & mask != 0;
+            if found.is_some() && before == on {
+                // It is so already: no change for anybody.
+                reply.integer(i64::from(before));
+                return Ok(());
+            }
             string.write_at(cx, byte, &[if on { bits | mask } else { bits & !mask }]);
-            bits & mask != 0
+            before
         }
         None => {
             let mut bytes = vec![0; byte + 1];

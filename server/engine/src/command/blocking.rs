@@ -12,8 +12,9 @@ use nuthatch_proto::command_table::DataCommand;
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::args::{self, MultiPop};
+use super::args::MultiPop;
 use super::list::transfer::{self, PopShape};
+use super::long_double::LongDouble;
 use super::sorted_set::{Pop, Shape, parse_multi_pop};
 use super::{CommandError, Handled};
 use crate::context::Context;
@@ -154,8 +155,9 @@ impl<'a> Request<'a> {
 /// Until when a client waits that gives this timeout in seconds; 0 is for ever.
 fn deadline(text: &[u8], now: Timestamp) -> Result<Option<Timestamp>, CommandError> {
     const OUT_OF_RANGE: CommandError = CommandError::Other("ERR timeout is out of range");
-    let seconds =
-        args::parse_float(text).ok_or(CommandError::Other("ERR timeout is not a float or out of range"))?;
+    let seconds = LongDouble::parse(text)
+        .ok_or(CommandError::Other("ERR timeout is not a float or out of range"))?
+        .to_f64();
     let milliseconds = (seconds * 1000.0).ceil();
     if milliseconds >= i64::MAX as f64 {
         return Err(OUT_OF_RANGE);
@@ -201,6 +203,37 @@ pub(crate) fn meet(
         Err(error) => {
             reply.rewind(start);
             reply.error(&error.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_as_redis_reads_them() {
+        let (bad, far) = ("ERR timeout is not a float or out of range", "ERR timeout is out of range");
+        for (text, expected) in [
+            ("0", Ok(None)),
+            ("-0", Ok(None)),
+            ("0.5", Ok(Some(1_500))),
+            ("1e-400", Ok(Some(1_001))),
+            ("9223372036854", Ok(Some(9_223_372_036_855_000))),
+            ("9223372036854776", Err(far)),
+            ("1e300", Err(far)),
+            ("1e400", Err(far)),
+            ("inf", Err(far)),
+            ("1e5000", Err(bad)),
+            ("nan", Err(bad)),
+            ("", Err(bad)),
+            ("x", Err(bad)),
+            ("-1", Err("ERR timeout is negative")),
+            ("-1e400", Err("ERR timeout is negative")),
+        ] {
+            let read = deadline(text.as_bytes(), Timestamp(1_000));
+            let read = read.map(|deadline| deadline.map(|at| at.0)).map_err(|error| error.to_string());
+            assert_eq!(read, expected.map_err(str::to_owned), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Extended-precision numbers for INCRBYFLOAT: 64 bits of mantissa, as the x87 has them.
+//! Extended-precision numbers for INCRBYFLOAT and for timeouts: 64 bits of mantissa, as the x87 has them.
 //!
 //! Redis parses with `strtold`, adds `long double`s and prints with `%.17Lf`, and its replies show it: 0.1 and 0.2 make
 //! 0.3, and 123456789.123 and 10 make 123456799.12299999999959255. The same three steps are done here in integers, so
@@ -74,6 +74,19 @@ impl LongDouble {
         } else {
             Self::Finite { negative, mantissa, exponent }
         }
+    }
+
+    /// About the same as a double: infinite beyond a double's range, and never 0 unless it is 0.
+    pub(super) fn to_f64(self) -> f64 {
+        let (negative, magnitude) = match self {
+            Self::Infinite { negative } => (negative, f64::INFINITY),
+            Self::Finite { negative, mantissa: 0, .. } => (negative, 0.0),
+            Self::Finite { negative, mantissa, exponent } => {
+                let power = 2_f64.powi(i32::try_from(exponent.clamp(-1_100, 1_100)).unwrap_or(0));
+                (negative, (mantissa as f64 * power).max(f64::MIN_POSITIVE))
+            }
+        };
+        if negative { -magnitude } else { magnitude }
     }
 
     /// The sum, rounded to the nearest, to the even one of two; `None` unless it is finite.
@@ -368,6 +381,23 @@ mod tests {
         ] {
             assert_eq!(sum(left, right).as_deref(), Some(expected), "{left} + {right}");
         }
+    }
+
+    #[test]
+    fn doubles_are_near() {
+        for (text, expected) in [
+            ("1.5", 1.5),
+            ("-0.001", -0.001),
+            ("0", 0.0),
+            ("1e300", 1e300),
+            ("1e400", f64::INFINITY),
+            ("-inf", f64::NEG_INFINITY),
+        ] {
+            let near = LongDouble::parse(text.as_bytes()).map(LongDouble::to_f64);
+            assert_eq!(near, Some(expected), "{text}");
+        }
+        let tiny = LongDouble::parse(b"1e-400").map_or(0.0, LongDouble::to_f64);
+        assert!((f64::MIN_POSITIVE..1e-60).contains(&tiny), "{tiny:e}");
     }
 
     #[test]

@@ -254,3 +254,112 @@ fn keys(command: DataCommand) -> Keys {
         | C::ZScore => Keys::First,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nuthatch_proto::command_table::{self, CommandSpec, Handler};
+    use nuthatch_proto::resp::args::OwnedArgs;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    /// Words that mean something to some command, numbers, and keys of different slots.
+    const WORDS: [&str; 44] = [
+        "a",
+        "b",
+        "c",
+        "d",
+        "e",
+        "f",
+        "{a}b",
+        "0",
+        "1",
+        "2",
+        "3",
+        "-1",
+        "5",
+        "100",
+        "1e400",
+        "STORE",
+        "BY",
+        "GET",
+        "LIMIT",
+        "ALPHA",
+        "nosort",
+        "w_*",
+        "w_*->f",
+        "DB",
+        "REPLACE",
+        "KEYS",
+        "WEIGHTS",
+        "AGGREGATE",
+        "SUM",
+        "COUNT",
+        "LEFT",
+        "RIGHT",
+        "BEFORE",
+        "AFTER",
+        "NX",
+        "XX",
+        "GT",
+        "EX",
+        "PX",
+        "FIELDS",
+        "MIN",
+        "MAX",
+        "WITHSCORES",
+        "MATCH",
+    ];
+
+    /// Every command on keys, subcommands among them, with the words that name it.
+    fn commands() -> Vec<(&'static CommandSpec, Vec<&'static str>)> {
+        let tops = command_table::commands().iter().map(|spec| (spec, vec![spec.name]));
+        let subs = command_table::commands().iter().flat_map(|container| {
+            container.subcommands.iter().map(|spec| (spec, vec![container.name, spec.name]))
+        });
+        tops.chain(subs).filter(|(spec, _)| matches!(spec.handler, Handler::Data(_))).collect()
+    }
+
+    /// The places that are locked for a command, and those of its keys.
+    fn locked(bench: &Bench, spec: &CommandSpec, args: Args<'_>) -> Option<(Vec<Place>, Vec<Place>)> {
+        let Handler::Data(command) = spec.handler else { return None };
+        let place = |at: usize| Place { db: 0, slot: Slot::of_key(args.at(at)) };
+        let keys: Vec<Place> = command_table::keys(spec, args).ok()?.map(place).collect();
+        let first = *keys.first()?;
+        let locked = places(command, args, first, &bench.engine);
+        Some((locked.map_or_else(|| vec![first], |places| places.to_vec()), keys))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// COMMAND GETKEYS and this file must agree, or a handler would ask for a slot that is not locked; and every
+        /// command is also run, because a handler might ask for a key that neither of them knows.
+        #[test]
+        fn the_slots_of_all_keys_are_locked(
+            choices in prop::collection::vec(prop::sample::select(&WORDS[..]), 1..12),
+        ) {
+            let mut bench = Bench::new();
+            for command in ["RPUSH a 3 1 2", "SADD b x y", "ZADD c 1 x", "HSET d f v", "SET e 5"] {
+                bench.run(command);
+            }
+            for (spec, mut words) in commands() {
+                words.extend(&choices);
+                if !spec.arity_ok(words.len()) {
+                    continue;
+                }
+                let owned: OwnedArgs = words.iter().collect();
+                let locked = locked(&bench, spec, owned.as_args());
+                let reply = bench.run_words(&words);
+                // A command that is refused may have asked for no key at all.
+                if let Some((locked, keys)) = locked.filter(|_| !reply.starts_with('-')) {
+                    prop_assert!(locked.is_sorted());
+                    for key in keys {
+                        prop_assert!(locked.contains(&key), "{:?}: {:?}", words, key);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -87,6 +87,11 @@ impl Emitter<'_, '_> {
         self.place.emit(self.cx, effect);
     }
 
+    /// Has the command count as a change for those who watch the key, although it may have found nothing to change.
+    pub(crate) fn touch(&self) {
+        self.place.touch(self.cx, self.key);
+    }
+
     /// Tells of an event on the collection's key.
     #[inline]
     pub(crate) fn notify(&self, class: Classes, event: &'static str) {
@@ -237,7 +242,10 @@ impl<'a> LockedSlots<'a> {
     #[inline]
     fn at(&mut self, db: usize, key: &[u8]) -> (Place, &mut SlotData) {
         match &mut self.held {
-            Held::One(slot, guard) => (Place { db, slot: *slot }, guard),
+            Held::One(slot, guard) => {
+                debug_assert_eq!(Slot::of_key(key), *slot, "the slot of a command's key is locked");
+                (Place { db, slot: *slot }, guard)
+            }
             Held::Many(guards) => {
                 let place = Place { db, slot: Slot::of_key(key) };
                 let index =

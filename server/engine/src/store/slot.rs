@@ -101,6 +101,14 @@ impl Place {
         }
     }
 
+    /// Notes a key for those who attend to it, of a command that counts as a change whatever it found.
+    #[inline]
+    pub(crate) fn touch(self, cx: &Context<'_>, key: &[u8]) {
+        if cx.touched.is_noting() {
+            cx.touched.note(self, key);
+        }
+    }
+
     /// Counts a key that was removed because its time had come, and tells of it.
     fn tell_expired(self, cx: &mut Context<'_>, key: &[u8]) {
         cx.stats.expired_keys += 1;

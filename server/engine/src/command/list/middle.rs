@@ -125,6 +125,8 @@ pub(in crate::command) fn ltrim(
                 emitter.emit(Effect::ListPop { key, end, count });
             }
         }
+        // Redis takes it for a change of the list even when all is kept.
+        emitter.touch();
         emitter.notify(Classes::LIST, "ltrim");
     })?;
     reply.ok();
