@@ -27,7 +27,7 @@ use crate::snapshot::Snapshot;
 use crate::standstill::{Seat, Turns};
 use crate::store::database::Databases;
 use crate::store::locked::{Guard, LockedSlots};
-use crate::store::reclaim::Reclaim;
+use crate::store::reclaim::{Debt, Reclaim};
 use crate::store::slot::{Gate, Hashed, Place, SlotCell, SlotData};
 use crate::store::table::Table;
 use crate::stream;
@@ -427,6 +427,16 @@ impl Engine {
     /// Has [`Lazyfree::freed`] begin anew.
     pub fn reset_freed(&self) {
         self.hash.reclaim.reset();
+    }
+
+    /// The memory that waits now to be given back by [`Self::reclaim`].
+    pub fn debt(&self) -> Debt {
+        self.hash.reclaim.debt()
+    }
+
+    /// Whether that memory has been given back since.
+    pub fn is_paid(&self, debt: Debt) -> bool {
+        self.hash.reclaim.is_paid(debt)
     }
 
     /// A database in numbers. Walks its slots: for INFO, not for every command.

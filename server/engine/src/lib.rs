@@ -38,6 +38,7 @@ pub use parcel::Parcel;
 pub use rdb::file::{LoadError, Loaded, RdbWriter};
 pub use snapshot::{Outline, SnapshotSink};
 pub use standstill::{Seat, Turn};
+pub use store::reclaim::Debt;
 pub use store::slot::Gate;
 pub use stream::Unit;
 pub use touched::HeldBack;

@@ -8,6 +8,7 @@ mod cluster;
 mod config;
 mod connection;
 pub(crate) mod debug;
+pub(crate) mod flush;
 mod info;
 mod kill;
 mod latency;
@@ -51,6 +52,8 @@ pub(crate) const NO_CLUSTER: &str = "ERR This instance has cluster support disab
 pub(crate) enum Deferral {
     /// DEBUG SLEEP.
     DebugSleep,
+    /// FLUSHALL or FLUSHDB, done but for giving the memory back.
+    Flush,
     /// WAIT.
     Wait,
     /// WAITAOF.
@@ -277,6 +280,10 @@ pub(crate) async fn wait(
         }
         // Seen to above.
         Deferral::Script => {}
+        Deferral::Flush => {
+            flush::wait(node).await;
+            reply.ok();
+        }
         Deferral::Migrate => migrate::migrate(thread, session, args, &mut reply).await,
         Deferral::Wait => wait::wait(node, args, &mut reply).await,
         Deferral::WaitAof => wait::wait_aof(args, &mut reply).await,

@@ -24,7 +24,7 @@ use nuthatch_proto::glob::{Case, matches};
 use parking_lot::Mutex;
 
 pub use error::ConfigError;
-use error::SetError;
+pub(crate) use error::SetError;
 use options::{Change, Effect, OptionId, Shown};
 pub use settings::{
     ClusterSettings, LatencySettings, LogLevel, OutputLimit, Permission, ReplicationSettings, Settings,
@@ -100,9 +100,8 @@ impl Config {
     /// Changes all these options, or none. `protected`: even those that not everybody may change.
     pub(crate) fn set(&self, pairs: &[(String, String)], protected: bool) -> Result<(), SetError> {
         let mut values = self.values.lock();
-        let mut changed = values.clone();
         let mut seen: Vec<OptionId> = Vec::new();
-        for (name, value) in pairs {
+        for (name, _) in pairs {
             let known = options::find(name).filter(|id| id.spec().shown != Shown::Never);
             let id = known.ok_or_else(|| SetError::Unknown { name: name.clone() })?;
             let refuse = |reason: String| SetError::Refused { name: name.clone(), reason };
@@ -117,7 +116,11 @@ impl Config {
                 return Err(refuse("duplicate parameter".to_owned()));
             }
             seen.push(id);
-            changed.set(id, value).map_err(refuse)?;
+        }
+        let mut changed = values.clone();
+        for (&id, (name, value)) in seen.iter().zip(pairs) {
+            let refused = |reason| SetError::Refused { name: name.clone(), reason };
+            changed.set(id, value).map_err(refused)?;
         }
         for id in seen.into_iter().filter(|id| id.spec().change == Change::Restart) {
             if changed.get(id) != values.get(id) {
@@ -223,7 +226,7 @@ mod tests {
                 .to_owned())
         );
         assert_eq!(
-            set(&config, &[("foo", "6")]),
+            set(&config, &[("timeout", "x"), ("foo", "6")]),
             Err("ERR Unknown option or number of arguments for CONFIG SET - 'foo'".to_owned())
         );
         let refused = |name: &str, reason: &str| {

@@ -36,7 +36,7 @@ pub(crate) use window::Window;
 use window::{Filled, Request};
 
 use crate::admin::client::command_name;
-use crate::admin::{self, Call, Deferral, Flow, pause, pubsub};
+use crate::admin::{self, Call, Deferral, Flow, flush, pause, pubsub};
 use crate::clock;
 use crate::driver::{MetadataHandle, View};
 use crate::monitors::{Occasion, Sender};
@@ -317,7 +317,7 @@ impl<'a> Batch<'a> {
             }
             Handler::Keyspace(command) => {
                 self.keyspace(command, spec, args, &mut reply);
-                Flow::Done
+                self.after_keyspace(command, args, begin, replies)
             }
             Handler::Node(command) => {
                 let node = &*self.thread.node;
@@ -430,6 +430,22 @@ impl<'a> Batch<'a> {
         self.turn = None;
         engine.stand_still(|| run(self.engine, reply));
         self.turn = Some(thread.seat.turn());
+    }
+
+    /// Whether the answer that begins at `begin` waits until the memory of what was flushed is free.
+    fn after_keyspace(
+        &self,
+        command: KeyspaceCommand,
+        args: Args<'_>,
+        begin: usize,
+        replies: &mut Vec<u8>,
+    ) -> Flow {
+        let refused = replies.get(begin) == Some(&b'-');
+        if refused || !flush::waits(command, args, &self.engine.settings, &self.thread.node.engine) {
+            return Flow::Done;
+        }
+        replies.truncate(begin);
+        Flow::Defer(Deferral::Flush)
     }
 
     /// Tells those who follow of a command that changes no data and is theirs too.

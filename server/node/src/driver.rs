@@ -27,12 +27,11 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use nuthatch_cluster::metadata::Machine;
 use nuthatch_cluster::routing::{MetadataContact, Standing};
 use nuthatch_cluster::topology::{ProcessId, Topology, TopologyChange};
-use nuthatch_cluster::views::LocalView;
+use nuthatch_cluster::views::{Link, LocalView};
 use nuthatch_engine::Engine;
 use nuthatch_proto::ids::{LogIndex, NodeId};
 use nuthatch_proto::slot::Slot;
@@ -42,7 +41,7 @@ use tokio::sync::watch;
 pub use join::MeetError;
 pub use metadata::Fatal;
 pub use propose::{GiveError, ProposeError};
-pub use shared::View;
+pub use shared::{Rules, View};
 
 use crate::clock;
 use crate::pubsub::Pubsub;
@@ -79,10 +78,8 @@ pub struct ControlOptions {
     pub secret: Secret,
     /// Addresses of clients' ports, `host:port`, of nodes to look for a cluster at.
     pub join: Vec<String>,
-    /// How long a node may be silent before it is shown as suspected.
-    pub node_timeout: Duration,
-    /// Serve no keys while a slot has no owner.
-    pub require_full_coverage: bool,
+    /// What may change later.
+    pub rules: Rules,
     /// The data, whose gates follow the topology.
     pub engine: Arc<Engine>,
     /// The subscribers, who hear what is published at other nodes.
@@ -157,12 +154,12 @@ pub fn start(options: ControlOptions) -> Result<Control, ControlError> {
         Builder::new_multi_thread().worker_threads(1).thread_name("nuthatch-rpc").enable_all().build()?;
     let peers = Arc::new(Peers::new(options.secret.clone()));
     let (sender, events) = mpsc::sync_channel(EVENTS_MAX);
-    let view = first_view(&machine, &identity, process, topology, options.require_full_coverage);
+    let view = first_view(&machine, &identity, process, topology, options.rules.require_full_coverage);
     let surroundings = Surroundings {
         peers,
         runtime: runtime.handle().clone(),
         announce,
-        node_timeout: options.node_timeout,
+        rules: options.rules,
         pubsub: options.pubsub,
     };
     let shared = Arc::new(Shared::new(view, sender, surroundings, clock::seed()?));
@@ -176,7 +173,6 @@ pub fn start(options: ControlOptions) -> Result<Control, ControlError> {
         pending_join: pending_join.clone(),
         outbox: Outbox::new(runtime.handle().clone(), Arc::clone(&shared.peers), Arc::clone(&shared) as _),
         gates: gates::Gates::new(options.engine, options.departures)?,
-        require_full_coverage: options.require_full_coverage,
         waiting: HashMap::new(),
     };
     converse(&shared, options.sockets, options.secret, seeds, pending_join)?;
@@ -303,13 +299,26 @@ impl MetadataHandle {
     pub fn observed(&self, view: &View) -> LocalView {
         let shared = &self.shared;
         let others = view.topology.nodes().filter(|node| node.id != view.me);
+        let mut peers = shared.presence.peers(others, clock::now(), shared.rules().node_timeout);
+        for (node, created) in shared.callers.named() {
+            if let Some(peer) = peers.get_mut(&node) {
+                let buffers =
+                    Link { outgoing: false, created, send_buffer_allocated: 0, send_buffer_used: 0 };
+                peer.links.push(buffers);
+            }
+        }
         LocalView {
             leader: view.leader.and_then(|leader| view.topology.node_by_raft_id(leader)).map(|node| node.id),
-            peers: shared.presence.peers(others, clock::now(), shared.node_timeout),
+            peers,
             messages_sent: shared.counts.sent.load(Ordering::Relaxed),
             messages_received: shared.counts.received.load(Ordering::Relaxed),
             ..LocalView::new(view.standing, shared.contact(view))
         }
+    }
+
+    /// Has this node go by other rules from now on.
+    pub(crate) fn set_rules(&self, rules: Rules) {
+        self.shared.set_rules(rules);
     }
 
     /// Whether this node hears the metadata group.
@@ -378,6 +387,8 @@ impl MetadataHandle {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use nuthatch_cluster::topology::SlotRange;
     use nuthatch_engine::EngineOptions;
 
@@ -418,8 +429,7 @@ mod tests {
                 cluster_port: self.cluster_port,
                 secret: Secret::new(secret).expect("a valid secret"),
                 join,
-                node_timeout: Duration::from_secs(15),
-                require_full_coverage: true,
+                rules: Rules { node_timeout: Duration::from_secs(15), require_full_coverage: true },
                 pubsub: Arc::clone(&self.pubsub),
                 departures: Arc::new(nuthatch_engine::NoEffects),
                 engine: Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 })),

@@ -33,7 +33,7 @@ use self::freeing::Freeing;
 use crate::admin::pause::Pause;
 use crate::clock;
 use crate::config::{Config, Settings};
-use crate::driver::{self, Control, ControlError, ControlOptions, MetadataHandle};
+use crate::driver::{self, Control, ControlError, ControlOptions, MetadataHandle, Rules};
 use crate::feed::{Departures, Feed};
 use crate::memory::Peak;
 use crate::monitors::Monitors;
@@ -58,7 +58,7 @@ pub enum StartError {
         "option '{option}': cannot listen on {address}: {source}; end what listens there, or choose another port or `bind`"
     )]
     Listen {
-        /// The option that names the port.
+        /// The option that is at fault.
         option: &'static str,
         /// Where.
         address: String,
@@ -191,10 +191,9 @@ impl Prepared {
     /// Takes the configured addresses and builds the parts.
     pub fn new(config: Config) -> Result<Self, StartError> {
         let settings = config.settings();
-        let file = |option, path: &PathBuf, source| StartError::File { option, path: path.clone(), source };
-        fs::create_dir_all(&settings.dir).map_err(|source| file("dir", &settings.dir, source))?;
         if let Some(path) = &settings.logfile {
-            log::start(settings.loglevel, Some(path)).map_err(|source| file("logfile", path, source))?;
+            let failed = |source| StartError::File { option: "logfile", path: path.clone(), source };
+            log::start(settings.loglevel, Some(path)).map_err(failed)?;
         } else {
             log::start(settings.loglevel, None)?;
         }
@@ -280,10 +279,10 @@ fn listen(
     option: &'static str,
     port: u16,
 ) -> Result<Vec<std::net::TcpListener>, StartError> {
-    listener::listen(settings, port).map_err(|(address, source)| StartError::Listen {
-        option,
-        address,
-        source,
+    listener::listen(settings, port).map_err(|(address, source)| {
+        // A port that is taken or not allowed is the port's fault, an address that is not this machine's the other's.
+        let is_port = matches!(source.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied);
+        StartError::Listen { option: if is_port { option } else { "bind" }, address, source }
     })
 }
 
@@ -304,12 +303,19 @@ fn control_options(
         cluster_port: announced(cluster.announce_bus_port, cluster.port),
         secret: Secret::new(cluster.secret.as_deref().unwrap_or_default()).map_err(ControlError::Secret)?,
         join: cluster.join.clone(),
-        node_timeout: Duration::from_millis(cluster.node_timeout),
-        require_full_coverage: cluster.require_full_coverage,
+        rules: cluster_rules(settings),
         engine: Arc::clone(engine),
         pubsub: Arc::clone(pubsub),
         departures: Arc::new(Departures(Arc::clone(feed))),
     })
+}
+
+/// What of the configuration the control plane takes over whenever it changes.
+pub(crate) fn cluster_rules(settings: &Settings) -> Rules {
+    Rules {
+        node_timeout: Duration::from_millis(settings.cluster.node_timeout),
+        require_full_coverage: settings.cluster.require_full_coverage,
+    }
 }
 
 async fn serve(

@@ -129,6 +129,32 @@ fn request(words: &[&str]) -> String {
     format!("*{}\r\n{arguments}", words.len())
 }
 
+/// What a node says that cannot start.
+fn refusal(options: &[&str]) -> String {
+    let arguments: Vec<_> = options.iter().map(|&word| word.to_owned()).collect();
+    match Config::from_arguments(&arguments) {
+        Ok(Request::Run(config)) => match Prepared::new(*config) {
+            Ok(_) => panic!("{options:?} start"),
+            Err(error) => error.to_string(),
+        },
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_node_that_cannot_start_names_the_option_at_fault() {
+    let absent = refusal(&["--port", "0", "--bind", "192.0.2.1"]);
+    assert!(absent.starts_with("option 'bind': cannot listen on 192.0.2.1:0: "), "{absent}");
+    let server = Server::start(&[]);
+    let taken = refusal(&["--port", &server.address.port().to_string(), "--bind", "127.0.0.1"]);
+    assert!(taken.starts_with("option 'port': cannot listen on 127.0.0.1:"), "{taken}");
+    let nowhere = refusal(&["--port", "0", "--dir", "/nowhere/at/all"]);
+    let expected =
+        "the command line: option 'dir' does not take '/nowhere/at/all': No such file or directory";
+    assert!(nowhere.starts_with(expected), "{nowhere}");
+}
+
 #[test]
 fn a_long_pipeline_is_answered_in_order() {
     let server = Server::start(&[]);
@@ -138,6 +164,21 @@ fn a_long_pipeline_is_answered_in_order() {
         .collect();
     let replies: String = (0..5000).map(|n| format!("+OK\r\n${}\r\n{n}\r\n", n.to_string().len())).collect();
     client.check(requests, replies);
+}
+
+#[test]
+fn a_synchronous_flush_is_answered_when_the_memory_is_free() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for flush in [&["FLUSHALL"][..], &["FLUSHDB", "SYNC"]] {
+        let sets: String = (0..20_000).map(|n| request(&["SET", &format!("{{t}}{n}"), "x"])).collect();
+        client.check(sets, "+OK\r\n".repeat(20_000));
+        client.check(request(flush) + &request(&["DBSIZE"]), "+OK\r\n:0\r\n");
+        client.send(request(&["INFO", "memory"]));
+        let memory = client.bulk();
+        assert!(memory.contains("lazyfree_pending_objects:0\r\n"), "{memory}");
+    }
+    client.check(request(&["FLUSHALL", "SYNC", "SYNC"]), "-ERR syntax error\r\n");
 }
 
 #[test]

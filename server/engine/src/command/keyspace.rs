@@ -47,7 +47,8 @@ pub(super) fn flushall(
     Ok(())
 }
 
-/// SYNC and ASYNC are one: the keys are gone at once and freed afterwards, in pieces.
+/// SYNC and ASYNC are one here: the keys are gone at once, and their memory is given back in pieces. Who wants to hear
+/// only when it is waits for that outside the engine.
 fn flush_mode(args: Args<'_>) -> Handled {
     let known = match args.len() {
         1 => true,

@@ -31,12 +31,20 @@ enum Garbage {
     Keys(Box<dyn Iterator<Item = Entry> + Send>),
 }
 
+/// What waited to be freed at some moment: it is paid when as much has been freed since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Debt {
+    freed: u64,
+}
+
 /// The queue.
 #[derive(Default)]
 pub(crate) struct Reclaim {
     queue: Mutex<VecDeque<Garbage>>,
     pending: AtomicUsize,
     freed: AtomicU64,
+    /// What `freed` was when the counter that is shown began.
+    shown_from: AtomicU64,
 }
 
 impl Reclaim {
@@ -130,12 +138,24 @@ impl Reclaim {
 
     /// How many were freed that had to wait, since the counter began.
     pub(crate) fn freed(&self) -> u64 {
-        self.freed.load(Relaxed)
+        self.freed.load(Relaxed) - self.shown_from.load(Relaxed)
     }
 
     /// Has the counter begin anew.
     pub(crate) fn reset(&self) {
-        self.freed.store(0, Relaxed);
+        self.shown_from.store(self.freed.load(Relaxed), Relaxed);
+    }
+
+    /// What waits now. The first loaded may be more than there is by the time of the second, never less: a debt that is
+    /// never paid ends when nothing waits any more.
+    pub(crate) fn debt(&self) -> Debt {
+        let pending = self.pending() as u64;
+        Debt { freed: pending + self.freed.load(Relaxed) }
+    }
+
+    /// Whether as much was freed as waited then.
+    pub(crate) fn is_paid(&self, debt: Debt) -> bool {
+        self.pending() == 0 || self.freed.load(Relaxed) >= debt.freed
     }
 }
 
@@ -220,5 +240,29 @@ mod tests {
         assert_eq!((bench.engine.lazyfree().pending, bench.engine.lazyfree().freed), (0, 5001));
         bench.engine.reset_freed();
         assert_eq!(bench.engine.lazyfree().freed, 0);
+    }
+
+    #[test]
+    fn a_debt_is_paid_when_as_much_is_freed_as_waited() {
+        let mut bench = Bench::new();
+        let nothing = bench.engine.debt();
+        assert!(bench.engine.is_paid(nothing));
+        let fill = |bench: &mut Bench| {
+            for number in 0..200 {
+                bench.run(&format!("SET {{t}}{number} x"));
+            }
+            bench.run("FLUSHALL");
+        };
+        fill(&mut bench);
+        let first = bench.engine.debt();
+        bench.engine.reclaim(100);
+        assert!(!bench.engine.is_paid(first));
+        fill(&mut bench);
+        bench.engine.reset_freed();
+        bench.engine.reclaim(150);
+        let second = bench.engine.debt();
+        assert!(bench.engine.is_paid(first) && !bench.engine.is_paid(second));
+        while bench.engine.reclaim(100) > 0 {}
+        assert!(bench.engine.is_paid(second));
     }
 }

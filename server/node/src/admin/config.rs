@@ -6,7 +6,8 @@
 use nuthatch_proto::resp::ReplyWriter;
 
 use super::{Call, SYNTAX_ERROR, text};
-use crate::node::Node;
+use crate::config::SetError;
+use crate::node::{Node, cluster_rules};
 use crate::telemetry::log;
 
 pub(super) fn get(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
@@ -24,14 +25,20 @@ pub(super) fn set(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     if !words.len().is_multiple_of(2) {
         return reply.error(SYNTAX_ERROR);
     }
-    let words: Vec<_> = words.iter().map(text).collect();
-    let pairs: Vec<_> = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+    let texts: Vec<_> = words.iter().map(text).collect();
+    let pairs: Vec<_> = texts.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
     let permission = call.node.config.settings().protected_configs;
     let protected = permission.is_given_to(call.session.client.addr.ip());
     match call.node.config.set(&pairs, protected) {
         Ok(()) => {
             apply(call.node);
             reply.ok();
+        }
+        Err(SetError::Unknown { name }) => {
+            // As it came, also if it is no text.
+            let sent = words.iter().step_by(2).find(|word| text(word) == name).unwrap_or(name.as_bytes());
+            let error = b"ERR Unknown option or number of arguments for CONFIG SET - '";
+            reply.error_bytes(&[error, sent, b"'"].concat());
         }
         Err(error) => reply.error(&error.to_string()),
     }
@@ -44,6 +51,9 @@ fn apply(node: &Node) {
     node.clients.limits.set(settings.output_limits);
     node.engine.tune(settings.tuning);
     node.pubsub.set_classes(settings.notice_classes);
+    if let Some(cluster) = &node.cluster {
+        cluster.set_rules(cluster_rules(&settings));
+    }
 }
 
 pub(super) fn rewrite(call: Call<'_>, reply: &mut ReplyWriter<'_>) {

@@ -221,11 +221,16 @@ fn protocol(kind: &[u8], reply: &mut ReplyWriter<'_>) {
             }
             reply.bulk(b"Some real reply following the attribute");
         }
-        b"push" => {
-            reply.push(2);
-            reply.bulk(b"server-cpu-usage");
-            reply.integer(42);
-        }
+        b"push" => match reply.protocol() {
+            Protocol::Resp2 => reply.error("ERR RESP2 is not supported by this command"),
+            Protocol::Resp3 => {
+                reply.push(2);
+                reply.bulk(b"server-cpu-usage");
+                reply.integer(42);
+                // A push is no reply: the client goes on waiting for one.
+                reply.bulk(b"Some real reply following the push reply");
+            }
+        },
         b"verbatim" => reply.verbatim("txt", b"This is a verbatim\nstring"),
         b"true" => reply.boolean(true),
         b"false" => reply.boolean(false),

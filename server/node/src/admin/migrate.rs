@@ -6,6 +6,7 @@
 //!
 //! Source: Redis documentation of MIGRATE.
 
+use std::io;
 use std::time::Duration;
 
 use nuthatch_engine::{Engine, Parcel, Refused};
@@ -45,10 +46,22 @@ enum Failure {
     Restless,
 }
 
+impl Failure {
+    /// Redis connects without waiting: that the other side refuses shows when the first request is written.
+    fn of_connecting(kind: io::ErrorKind) -> Self {
+        use io::ErrorKind as E;
+        match kind {
+            E::ConnectionRefused | E::ConnectionReset | E::HostUnreachable => Self::Writing,
+            _ => Self::Connecting,
+        }
+    }
+}
+
 /// What the command says.
 struct Order<'a> {
     host: String,
-    port: u16,
+    /// As C's `atoi` reads it; none if that is negative.
+    port: Option<u16>,
     db: i64,
     limit: Duration,
     keys: Args<'a>,
@@ -94,7 +107,7 @@ impl<'a> Order<'a> {
         let milliseconds = u64::try_from(number(5)?).ok().filter(|&milliseconds| milliseconds > 0);
         Ok(Self {
             host: text(args.at(1)),
-            port: u16::try_from(number(2)?).map_err(|_| Failure::Connecting)?,
+            port: port(args.at(2)),
             db: number(4)?,
             limit: Duration::from_millis(milliseconds.unwrap_or(1000)),
             keys,
@@ -105,6 +118,16 @@ impl<'a> Order<'a> {
     }
 }
 
+/// Redis reads a port with `atoi` and gives its lowest 16 bits to the system.
+fn port(text: &[u8]) -> Option<u16> {
+    let text = text.trim_ascii_start();
+    if text.first() == Some(&b'-') {
+        return None;
+    }
+    let digits = text.strip_prefix(b"+").unwrap_or(text).iter().take_while(|byte| byte.is_ascii_digit());
+    Some(digits.fold(0_u16, |port, digit| port.wrapping_mul(10).wrapping_add(u16::from(digit - b'0'))))
+}
+
 /// The other server.
 struct Target {
     stream: BufReader<TcpStream>,
@@ -113,8 +136,10 @@ struct Target {
 
 impl Target {
     async fn connect(order: &Order<'_>) -> Result<Self, Failure> {
-        let connecting = timeout(order.limit, TcpStream::connect((order.host.as_str(), order.port)));
-        let stream = connecting.await.ok().and_then(Result::ok).ok_or(Failure::Connecting)?;
+        let port = order.port.ok_or(Failure::Connecting)?;
+        let connecting = timeout(order.limit, TcpStream::connect((order.host.as_str(), port)));
+        let connected = connecting.await.map_err(|_elapsed| Failure::Connecting)?;
+        let stream = connected.map_err(|error| Failure::of_connecting(error.kind()))?;
         let mut target = Self { stream: BufReader::new(stream), limit: order.limit };
         match order.auth {
             Some((Some(user), password)) => target.ask(&[b"AUTH", user, password]).await?,
@@ -231,4 +256,36 @@ async fn send(
     let command: &[u8] = if thread.node.in_cluster() { b"RESTORE-ASKING" } else { b"RESTORE" };
     let words = [command, key, left.as_bytes(), &parcel.payload, b"REPLACE"];
     target.ask(if replace { &words } else { &words[..4] }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_read_as_atoi_reads_them() {
+        for (text, expected) in [
+            ("6379", Some(6379)),
+            ("99999", Some(34_463)),
+            (" +7x", Some(7)),
+            ("abc", Some(0)),
+            ("", Some(0)),
+            ("-1", None),
+        ] {
+            assert_eq!(port(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_closed_port_is_found_when_the_first_request_is_written() {
+        let text = |kind| Failure::of_connecting(kind).to_string();
+        assert_eq!(
+            text(io::ErrorKind::ConnectionRefused),
+            "IOERR error or timeout writing to target instance"
+        );
+        assert_eq!(
+            text(io::ErrorKind::NetworkUnreachable),
+            "IOERR error or timeout connecting to the client"
+        );
+    }
 }

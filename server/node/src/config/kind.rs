@@ -2,6 +2,8 @@
 //!
 //! The error texts are those of Redis 7.2's CONFIG SET (`config.c`).
 
+use std::fs;
+
 use super::classes;
 use super::settings::OutputLimit;
 
@@ -20,6 +22,8 @@ pub(crate) enum Kind {
     Text,
     /// The name of a file, without a directory.
     FileName,
+    /// A directory that exists.
+    Directory,
     /// Any number of words, none of them meaning anything to this node.
     Words,
     /// Host names and addresses.
@@ -64,7 +68,7 @@ impl Kind {
             Self::Words | Self::Addresses | Self::Save | Self::OutputLimits => true,
             Self::Flags(_) | Self::Percentiles | Self::OomScores => true,
             Self::Bool | Self::Integer(..) | Self::Memory(_) | Self::MemoryOrPercent => false,
-            Self::Word(_) | Self::Text | Self::FileName | Self::NoticeClasses => false,
+            Self::Word(_) | Self::Text | Self::FileName | Self::Directory | Self::NoticeClasses => false,
         }
     }
 
@@ -87,6 +91,7 @@ impl Kind {
                 Err("dbfilename can't be a path, just a filename".to_owned())
             }
             Self::FileName => Ok(value.to_owned()),
+            Self::Directory => directory(value),
             Self::Words | Self::Addresses => Ok(value.split_whitespace().collect::<Vec<_>>().join(" ")),
             Self::Save => save_points(value),
             Self::Flags(words) => flags(value, words),
@@ -103,6 +108,16 @@ impl Kind {
 
 fn none_of(words: &[&str]) -> String {
     format!("argument(s) must be one of the following: {}", words.join(", "))
+}
+
+/// A directory that is absent is not made: what is kept in it would be looked for elsewhere after a slip of the pen.
+fn directory(value: &str) -> Result<String, String> {
+    let found = fs::read_dir(value).map(drop);
+    // The system's words, without its number for them.
+    found.map(|()| value.to_owned()).map_err(|error| {
+        let text = error.to_string();
+        text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
+    })
 }
 
 fn flags(value: &str, words: &[&str]) -> Result<String, String> {
@@ -252,6 +267,7 @@ mod tests {
         check(Kind::Addresses, "127.0.0.1  -::1", Ok("127.0.0.1 -::1"));
         check(Kind::Save, "900 1  60 10000", Ok("900 1 60 10000"));
         check(Kind::Save, "", Ok(""));
+        check(Kind::Directory, "/", Ok("/"));
         check(Kind::Flags(&["default", "now", "force"]), "force NOW", Ok("now force"));
         check(Kind::Flags(&["default", "now", "force"]), "default", Ok("default"));
         check(Kind::MemoryOrPercent, "5%", Ok("5%"));
@@ -277,6 +293,8 @@ mod tests {
         check(Kind::Memory(0), "1x", Err("argument must be a memory value"));
         check(Kind::Memory(0), "99999999999gb", Err("argument must be a memory value"));
         check(Kind::Word(&["a", "b"]), "c", Err("argument(s) must be one of the following: a, b"));
+        check(Kind::Directory, "/nowhere/at/all", Err("No such file or directory"));
+        check(Kind::Directory, "/dev/null", Err("Not a directory"));
         check(Kind::Save, "900", Err("Invalid save parameters"));
         check(Kind::Flags(&["a", "b"]), "a c", Err("argument(s) must be one of the following: a, b"));
         check(Kind::MemoryOrPercent, "200%", Err("percentage argument must be less or equal to 100"));

@@ -34,6 +34,7 @@ pub(super) fn values(kind: Kind) -> String {
         Kind::Word(words) => in_quotes(words),
         Kind::Text => "text".to_owned(),
         Kind::FileName => "the name of a file".to_owned(),
+        Kind::Directory => "a directory that exists".to_owned(),
         Kind::Words => "words".to_owned(),
         Kind::Addresses => "addresses".to_owned(),
         Kind::Flags(words) => format!("one or more of {}", in_quotes(words)),

@@ -120,6 +120,8 @@ pub struct ReplicationSettings {
 /// The configuration, typed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
+    /// Whether FLUSHALL and FLUSHDB that say nothing of it wait for no memory (`lazyfree-lazy-user-flush`).
+    pub lazy_user_flush: bool,
     /// The port for clients (`port`).
     pub port: u16,
     /// The addresses to listen on (`bind`), each perhaps with the prefix `-`.

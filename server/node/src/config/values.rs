@@ -94,6 +94,7 @@ impl Values {
         };
         let min_replicas: u32 = self.number("min-replicas-to-write");
         Ok(Settings {
+            lazy_user_flush: self.yes("lazyfree-lazy-user-flush"),
             port: self.number("port"),
             bind: self.text("bind").split(' ').map(str::to_owned).filter(|word| !word.is_empty()).collect(),
             tcp_backlog: self.number("tcp-backlog"),

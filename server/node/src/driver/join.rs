@@ -154,7 +154,8 @@ impl Shared {
 
     /// Asks who is at that address.
     pub(crate) async fn probe(&self, target: &PeerAddress) -> Result<ProbeResponse, CallError> {
-        let call = |mut client: Client| async move { client.probe(ProbeRequest {}).await };
+        let request = ProbeRequest { node_id: self.view().me.0.to_vec().into() };
+        let call = |mut client: Client| async move { client.probe(request).await };
         self.peers.call(target, PROBE_DEADLINE, call).await
     }
 

@@ -69,7 +69,6 @@ pub(crate) struct Driver {
     pub(crate) pending_join: Option<String>,
     pub(crate) outbox: Outbox,
     pub(crate) gates: Gates,
-    pub(crate) require_full_coverage: bool,
     pub(crate) waiting: HashMap<ProposalId, Vec<Answer>>,
 }
 
@@ -181,6 +180,8 @@ impl Driver {
                 self.begin_anew(hard)?;
                 let _ = done.send(());
             }
+            // The view that is published next goes by them.
+            Event::RulesChanged => {}
             // `turns` has looked for it.
             Event::Stop => {}
         }
@@ -248,16 +249,18 @@ impl Driver {
         let leads = self.machine.is_leader();
         let joining = self.pending_join.is_some();
         let same_topology = Arc::ptr_eq(&topology, &before.topology);
+        let me = self.identity.node;
+        let full_coverage = self.shared.rules().require_full_coverage;
+        let standing = Standing::new(&topology, me, self.process, full_coverage);
         if !always
             && same_topology
+            && before.standing == standing
             && (before.leader, before.leads, before.part, before.joining)
                 == (status.leader, leads, status.role, joining)
         {
             return;
         }
-        let me = self.identity.node;
         let leaderless_since = before.leaderless_since.or_else(|| Some(clock::monotonic()));
-        let standing = Standing::new(&topology, me, self.process, self.require_full_coverage);
         let view = View {
             me,
             storage: self.identity.storage,

@@ -30,6 +30,9 @@ const ASKED_AT_ONCE: usize = 8;
 /// Unanswered probes in a row after which a node is shown as disconnected.
 const FAILURES_MIN: u32 = 2;
 
+/// After how many milliseconds a probe should have been answered.
+const OVERDUE: u64 = 500;
+
 /// What is noted of the other members.
 #[derive(Debug, Default)]
 pub(crate) struct Presence(Mutex<HashMap<NodeId, Note>>);
@@ -49,6 +52,13 @@ struct Note {
 impl Note {
     fn new(now: Timestamp) -> Self {
         Self { asked: Timestamp(0), answered: now, since: now, failures: 0 }
+    }
+
+    /// Whether it owes an answer that should have come by now, and was not heard for so many milliseconds. One that was
+    /// asked a moment ago owes none, however long it was not asked.
+    fn is_suspected(&self, now: Timestamp, patience: u64) -> bool {
+        let overdue = self.asked != Timestamp(0) && now.0.saturating_sub(self.asked.0) > OVERDUE;
+        overdue && now.0.saturating_sub(self.answered.0) > patience
     }
 
     /// One unanswered probe is no news: tools leave out nodes that are shown as disconnected.
@@ -81,7 +91,8 @@ impl Presence {
         self.0.lock().retain(|node, _| is_member(*node));
     }
 
-    /// What this node has seen of those members. Who has not been asked yet is taken to be there.
+    /// What this node has seen of those members; who owes an answer and has been silent for longer than `patience` is
+    /// suspected. Who has not been asked yet is taken to be there.
     pub(crate) fn peers<'a>(
         &self,
         members: impl Iterator<Item = &'a Node>,
@@ -92,13 +103,12 @@ impl Presence {
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let seen = |node: &Node| {
             let note = notes.get(&node.id).copied().unwrap_or(Note::new(now));
-            let silent = now.0.saturating_sub(note.answered.0);
             let connected = note.is_connected();
             let link =
                 Link { outgoing: true, created: note.since, send_buffer_allocated: 0, send_buffer_used: 0 };
             let peer = PeerView {
                 connected,
-                suspected: !connected && silent > patience,
+                suspected: note.is_suspected(now, patience),
                 ping_sent: note.asked,
                 pong_received: note.answered,
                 links: connected.then_some(link).into_iter().collect(),
@@ -167,5 +177,23 @@ mod tests {
         assert_eq!(seen(), (true, 6000, 0, 6000));
         presence.retain(|_| false);
         assert!(presence.0.lock().is_empty());
+    }
+
+    #[test]
+    fn who_owes_an_answer_for_too_long_is_suspected() {
+        let presence = Presence::default();
+        let id = NodeId([1; 20]);
+        let suspected =
+            |now: u64, patience: u64| presence.0.lock()[&id].is_suspected(Timestamp(now), patience);
+        presence.ask(id, Timestamp(1000));
+        presence.answer(id, Timestamp(1005), true);
+        assert!(!suspected(60_000, 1500), "it owes nothing: nobody has asked");
+        presence.ask(id, Timestamp(2000));
+        assert!(!suspected(2400, 300), "it was asked a moment ago");
+        assert!(suspected(2600, 300) && !suspected(2600, 1600) && suspected(2606, 1600));
+        presence.answer(id, Timestamp(3000), false);
+        assert!(suspected(3000, 1600));
+        presence.answer(id, Timestamp(3500), true);
+        assert!(!suspected(60_000, 1600));
     }
 }

@@ -138,7 +138,7 @@ impl Shared {
     async fn leave(&self, view: &View) -> Result<LogIndex, ProposeError> {
         if view.topology.nodes_in_role(Role::Voter).all(|voter| voter.id == view.me) {
             let others = view.topology.nodes().filter(|node| node.id != view.me);
-            let seen = self.presence.peers(others, clock::now(), self.node_timeout);
+            let seen = self.presence.peers(others, clock::now(), self.rules().node_timeout);
             if !seen.values().any(|peer| peer.connected) {
                 return Err(ProposeError::NoSuccessor);
             }

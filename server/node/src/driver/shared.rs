@@ -33,6 +33,7 @@ use super::numbers::ProposalNumbers;
 use super::presence::Presence;
 use crate::pubsub::Pubsub;
 use crate::rpc::broadcast::Broadcast;
+use crate::rpc::callers::Callers;
 use crate::rpc::outbox::Reports;
 use crate::rpc::peers::{PeerAddress, Peers};
 
@@ -171,6 +172,8 @@ pub(crate) enum Event {
     Release(Slot, oneshot::Sender<()>),
     /// Begin anew, alone; if `true` under another id.
     Reset(bool, oneshot::Sender<()>),
+    /// This node's own rules are others now.
+    RulesChanged,
     /// End.
     Stop,
 }
@@ -208,8 +211,17 @@ pub(crate) struct Surroundings {
     pub(crate) peers: Arc<Peers>,
     pub(crate) runtime: Handle,
     pub(crate) announce: Announce,
-    pub(crate) node_timeout: Duration,
+    pub(crate) rules: Rules,
     pub(crate) pubsub: Arc<Pubsub>,
+}
+
+/// What of the configuration may change while the process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// How long a node may be silent before it is shown as suspected.
+    pub node_timeout: Duration,
+    /// Serve no keys while a slot has no owner.
+    pub require_full_coverage: bool,
 }
 
 /// See the module.
@@ -219,7 +231,7 @@ pub(crate) struct Shared {
     pub(crate) peers: Arc<Peers>,
     pub(crate) runtime: Handle,
     pub(crate) announce: Announce,
-    pub(crate) node_timeout: Duration,
+    rules: Mutex<Rules>,
     /// Who is subscribed here.
     pub(crate) pubsub: Arc<Pubsub>,
     /// What is published here, for the others.
@@ -228,6 +240,8 @@ pub(crate) struct Shared {
     pub(crate) membership: tokio::sync::Mutex<()>,
     pub(crate) numbers: ProposalNumbers,
     pub(crate) presence: Presence,
+    /// Who is connected to this node's cluster port.
+    pub(crate) callers: Arc<Callers>,
     pub(crate) counts: Counts,
     /// For a node outside the Raft group: a stream of topologies stands, or will in a moment.
     pub(crate) follows: AtomicBool,
@@ -240,7 +254,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// `first_seq` must be random: no two runs of a node may use the same numbers for proposals.
     pub(crate) fn new(view: View, events: SyncSender<Event>, around: Surroundings, first_seq: u64) -> Self {
-        let Surroundings { peers, runtime, announce, node_timeout, pubsub } = around;
+        let Surroundings { peers, runtime, announce, rules, pubsub } = around;
         let view = Arc::new(view);
         Self {
             current: ArcSwap::new(Arc::clone(&view)),
@@ -248,12 +262,13 @@ impl Shared {
             peers,
             runtime,
             announce,
-            node_timeout,
+            rules: Mutex::new(rules),
             pubsub,
             broadcast: Broadcast::default(),
             membership: tokio::sync::Mutex::default(),
             numbers: ProposalNumbers::new(first_seq),
             presence: Presence::default(),
+            callers: Arc::default(),
             counts: Counts::default(),
             follows: AtomicBool::new(false),
             events,
@@ -278,6 +293,20 @@ impl Shared {
         let leader = view.leaderless_since.is_none_or(|since| since.elapsed() < LEADERLESS_PATIENCE);
         let hears = if view.is_watcher() { self.follows.load(Ordering::Relaxed) } else { leader };
         if hears { MetadataContact::Valid } else { MetadataContact::Lost }
+    }
+
+    /// The rules as they are now.
+    pub(crate) fn rules(&self) -> Rules {
+        *self.rules.lock()
+    }
+
+    /// Has the node go by other rules.
+    pub(crate) fn set_rules(&self, rules: Rules) {
+        let before = std::mem::replace(&mut *self.rules.lock(), rules);
+        if before != rules {
+            // A full queue is no harm: the thread looks again at its next tick.
+            let _ = self.tell(Event::RulesChanged);
+        }
     }
 
     /// For the metadata thread only.

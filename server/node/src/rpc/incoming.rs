@@ -14,7 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
+
+use super::callers::{Caller, Callers};
+use crate::clock;
 
 /// Each member of the largest cluster may have one, and one that it has not closed yet.
 const CONNECTIONS_MAX: usize = 2048;
@@ -26,20 +29,29 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Incoming {
     stream: TcpStream,
+    caller: Arc<Caller>,
     _place: OwnedSemaphorePermit,
 }
 
 /// The connections that these sockets accept.
-pub(crate) fn accept(sockets: Vec<TcpListener>) -> ReceiverStream<io::Result<Incoming>> {
+pub(crate) fn accept(
+    sockets: Vec<TcpListener>,
+    callers: &Arc<Callers>,
+) -> ReceiverStream<io::Result<Incoming>> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (sender, incoming) = mpsc::channel(1);
     for socket in sockets {
-        tokio::spawn(accept_at(socket, Arc::clone(&places), sender.clone()));
+        tokio::spawn(accept_at(socket, Arc::clone(&places), Arc::clone(callers), sender.clone()));
     }
     ReceiverStream::new(incoming)
 }
 
-async fn accept_at(socket: TcpListener, places: Arc<Semaphore>, sender: mpsc::Sender<io::Result<Incoming>>) {
+async fn accept_at(
+    socket: TcpListener,
+    places: Arc<Semaphore>,
+    callers: Arc<Callers>,
+    sender: mpsc::Sender<io::Result<Incoming>>,
+) {
     loop {
         let stream = match socket.accept().await {
             Ok((stream, _)) => stream,
@@ -52,17 +64,18 @@ async fn accept_at(socket: TcpListener, places: Arc<Semaphore>, sender: mpsc::Se
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
         // Raft's messages are small and waited for. Where the option is refused, they are only later.
         let _ = stream.set_nodelay(true);
-        if sender.send(Ok(Incoming { stream, _place: place })).await.is_err() {
+        let caller = callers.enter(clock::now(), stream.local_addr().ok(), stream.peer_addr().ok());
+        if sender.send(Ok(Incoming { stream, caller, _place: place })).await.is_err() {
             return;
         }
     }
 }
 
 impl Connected for Incoming {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Arc<Caller>;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+    fn connect_info(&self) -> Arc<Caller> {
+        Arc::clone(&self.caller)
     }
 }
 

@@ -220,7 +220,7 @@ mod tests {
         let address = PeerAddress::new("127.0.0.1", socket.local_addr().unwrap().port());
         drop(socket);
         let peers = Peers::new(Secret::default());
-        let request = nuthatch_proto::rpc::ProbeRequest {};
+        let request = nuthatch_proto::rpc::ProbeRequest::default();
         let call = peers
             .call(&address, Duration::from_secs(5), |mut client| async move { client.probe(request).await });
         let error = call.await.unwrap_err();

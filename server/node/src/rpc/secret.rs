@@ -15,8 +15,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
-use tonic::transport::server::TcpConnectInfo;
 use tonic::{Request, Status};
+
+use super::callers::Caller;
 
 /// The header that carries the secret.
 const HEADER: &str = "nuthatch-secret";
@@ -113,8 +114,8 @@ impl Interceptor for Demand {
         if self.secret.admits(request.metadata().get(HEADER)) {
             return Ok(request);
         }
-        let connection = request.extensions().get::<TcpConnectInfo>();
-        self.log_once(connection.and_then(TcpConnectInfo::remote_addr).map(|address| address.ip()));
+        let caller = request.extensions().get::<Arc<Caller>>();
+        self.log_once(caller.and_then(|caller| caller.remote).map(|address| address.ip()));
         Err(Status::unauthenticated("the cluster secret is missing or another"))
     }
 }

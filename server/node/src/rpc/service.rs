@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nuthatch_cluster::topology::{GroupId, Outcome, Proposal, TopologyChange};
+use nuthatch_proto::ids::NodeId;
 use nuthatch_proto::rpc::cluster_server::{Cluster, ClusterServer};
 use nuthatch_proto::rpc::{
     InviteRequest, InviteResponse, JoinRequest, JoinResponse, ProbeRequest, ProbeResponse, ProposeRequest,
@@ -24,9 +25,9 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
-use tonic::transport::server::TcpConnectInfo;
 use tonic::{Request, Response, Status};
 
+use super::callers::Caller;
 use super::incoming;
 use super::peers::{MESSAGE_MAX, PeerAddress};
 use super::secret::{Demand, Secret};
@@ -48,6 +49,7 @@ const HOPS_MAX: u32 = 2;
 
 /// Serves on these sockets until the process ends.
 pub(crate) async fn serve(sockets: Vec<TcpListener>, secret: Secret, shared: Arc<Shared>) {
+    let incoming = incoming::accept(sockets, &shared.callers);
     let service = ClusterServer::new(Service { shared })
         .max_decoding_message_size(MESSAGE_MAX)
         .max_encoding_message_size(MESSAGE_MAX);
@@ -56,7 +58,7 @@ pub(crate) async fn serve(sockets: Vec<TcpListener>, secret: Secret, shared: Arc
         .http2_keepalive_timeout(Some(Duration::from_secs(5)))
         .max_concurrent_streams(CALLS_PER_CONNECTION)
         .add_service(InterceptedService::new(service, Demand::new(secret)));
-    if let Err(error) = server.serve_with_incoming(incoming::accept(sockets)).await {
+    if let Err(error) = server.serve_with_incoming(incoming).await {
         tracing::error!("the cluster port is served no more: {error}");
     }
 }
@@ -67,7 +69,11 @@ struct Service {
 
 #[tonic::async_trait]
 impl Cluster for Service {
-    async fn probe(&self, _: Request<ProbeRequest>) -> Result<Response<ProbeResponse>, Status> {
+    async fn probe(&self, request: Request<ProbeRequest>) -> Result<Response<ProbeResponse>, Status> {
+        let caller = request.extensions().get::<Arc<Caller>>();
+        if let (Some(caller), Ok(node)) = (caller, request.get_ref().node_id[..].try_into()) {
+            caller.introduce(NodeId(node));
+        }
         let view = self.shared.view();
         Ok(Response::new(ProbeResponse {
             node_id: view.me.0.to_vec().into(),
@@ -112,7 +118,7 @@ impl Cluster for Service {
     }
 
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
-        let met_at = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::local_addr);
+        let met_at = request.extensions().get::<Arc<Caller>>().and_then(|caller| caller.local);
         let proposal = decode_proposal(&request.into_inner().proposal)?;
         let [TopologyChange::Join { joiner, .. }] = &proposal.changes[..] else {
             return Err(Status::invalid_argument("not the proposal of one Join"));

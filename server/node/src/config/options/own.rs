@@ -6,7 +6,7 @@
 use super::{INT, Kind, OptionSpec, PORT, works};
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 43] = [
+pub(super) static OPTIONS: [OptionSpec; 44] = [
     works("port", PORT, "6379", "The port for clients. 0: any that is free.").only_restart(),
     works("bind", Kind::Addresses, "* -::*", "The addresses to listen on. One with the prefix `-` is passed over if the machine does not have it.").only_restart(),
     works("tcp-backlog", INT, "511", "How many connections may wait to be accepted.").fixed(),
@@ -17,7 +17,7 @@ pub(super) static OPTIONS: [OptionSpec; 43] = [
     works("requirepass", Kind::Text, "", "The password that clients give with AUTH. Empty: none."),
     works("databases", Kind::Integer(1, 10_000), "16", "How many databases there are; one in cluster mode.").fixed(),
     works("io-threads", Kind::Integer(0, 1024), "0", "How many threads serve clients. 0: as many as the machine has cores for this process.").fixed(),
-    works("dir", Kind::Text, ".", "The directory of the node's files.").protected(),
+    works("dir", Kind::Directory, ".", "The directory of the node's files.").protected(),
     works("logfile", Kind::Text, "", "The file to log to. Empty: the standard output.").fixed(),
     works("loglevel", Kind::Word(&["debug", "verbose", "notice", "warning", "nothing"]), "notice", "How much is logged."),
     works("pidfile", Kind::Text, "", "The file to write the process id to. Empty: none.").fixed(),
@@ -41,6 +41,7 @@ pub(super) static OPTIONS: [OptionSpec; 43] = [
     works("min-replicas-to-write", INT, "0", "How many replicas there must be for writes to be taken.")
         .alias("min-slaves-to-write"),
     works("disable-thp", Kind::Bool, "yes", "Whether the process goes without transparent huge pages: the kernel clears 2 MB at the first touch of each, which stalls requests for milliseconds.").fixed(),
+    works("lazyfree-lazy-user-flush", Kind::Bool, "no", "Whether FLUSHALL and FLUSHDB are answered before the memory is given back, unless they say SYNC or ASYNC themselves."),
     works("daemonize", Kind::Bool, "no", "Must be `no`: run the node under a service manager.").fixed(),
     works("supervised", Kind::Word(&["upstart", "systemd", "auto", "no"]), "no", "Taken; the node needs no telling.").fixed(),
     works("appendonly", Kind::Bool, "no", "Whether writes are logged. Shown; nothing is logged yet."),

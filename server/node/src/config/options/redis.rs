@@ -18,7 +18,7 @@ const WORDS: Kind = Kind::Words;
 const SIGNAL: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 122] = [
+pub(super) static OPTIONS: [OptionSpec; 121] = [
     kept("acl-pubsub-default", Kind::Word(&["allchannels", "resetchannels"]), "resetchannels"),
     kept("aclfile", TEXT, "").fixed(),
     kept("acllog-max-len", COUNT, "128"),
@@ -66,7 +66,6 @@ pub(super) static OPTIONS: [OptionSpec; 122] = [
     kept("lazyfree-lazy-expire", BOOL, "no"),
     kept("lazyfree-lazy-server-del", BOOL, "no"),
     kept("lazyfree-lazy-user-del", BOOL, "no"),
-    kept("lazyfree-lazy-user-flush", BOOL, "no"),
     kept("list-compress-depth", INT, "0"),
     kept("loadmodule", WORDS, "").fixed().only_in_files(),
     kept("locale-collate", TEXT, ""),
