@@ -46,11 +46,22 @@ impl Unit {
             Effect::HashDelete { key, field } | Effect::HashExpire { key, field } => {
                 self.say(db, "HDEL", Some(key), &[field]);
             }
-            Effect::ListPush { .. }
-            | Effect::ListPop { .. }
-            | Effect::ListInsert { .. }
-            | Effect::ListSet { .. }
-            | Effect::ListRemove { .. } => self.render_list(db, effect),
+            Effect::ListPush { key, end, element } => {
+                self.say(db, by_end(end, "LPUSH", "RPUSH"), Some(key), &[element])
+            }
+            Effect::ListPop { key, end, count } => {
+                self.push(
+                    db,
+                    &[by_end(end, "LPOP", "RPOP").as_bytes(), key, number.format(count).as_bytes()],
+                );
+            }
+            Effect::ListSet { key, index, element } => {
+                self.push(db, &[b"LSET", key, number.format(index).as_bytes(), element]);
+            }
+            Effect::ListRemove { key, from, count, element } => {
+                let count = format!("{}{count}", by_end(from, "", "-"));
+                self.push(db, &[b"LREM", key, count.as_bytes(), element]);
+            }
             Effect::SetAdd { key, member } => self.say(db, "SADD", Some(key), &[member]),
             Effect::SetRemove { key, member } => self.say(db, "SREM", Some(key), &[member]),
             Effect::SortedSetAdd { key, member, score } => {
@@ -65,41 +76,8 @@ impl Unit {
                 };
                 self.push(db, &[verb, key, number.format(count).as_bytes()]);
             }
-            // Both are told by the commands that have them, which are written as they came.
-            Effect::SwapSlot { .. } | Effect::FlushSlot => {}
-        }
-    }
-
-    fn render_list(&mut self, db: usize, effect: Effect<'_>) {
-        let mut number = itoa::Buffer::new();
-        match effect {
-            Effect::ListPush { key, end, element } => {
-                let verb = match end {
-                    End::Left => "LPUSH",
-                    End::Right => "RPUSH",
-                };
-                self.say(db, verb, Some(key), &[element]);
-            }
-            Effect::ListPop { key, end, count } => {
-                let verb: &[u8] = match end {
-                    End::Left => b"LPOP",
-                    End::Right => b"RPOP",
-                };
-                self.push(db, &[verb, key, number.format(count).as_bytes()]);
-            }
-            Effect::ListSet { key, index, element } => {
-                self.push(db, &[b"LSET", key, number.format(index).as_bytes(), element]);
-            }
-            Effect::ListRemove { key, from, count, element } => {
-                let sign = match from {
-                    End::Left => "",
-                    End::Right => "-",
-                };
-                let count = format!("{sign}{count}");
-                self.push(db, &[b"LREM", key, count.as_bytes(), element]);
-            }
-            // LINSERT alone has it, which is written as it came. The others are not of lists.
-            _ => {}
+            // They are told by the commands that have them, which are written as they came.
+            Effect::ListInsert { .. } | Effect::SwapSlot { .. } | Effect::FlushSlot => {}
         }
     }
 
@@ -114,6 +92,13 @@ impl Unit {
                 self.push(db, &[b"SET", key, value, b"PXAT", number.format(at.0).as_bytes()]);
             }
         }
+    }
+}
+
+fn by_end(end: End, left: &'static str, right: &'static str) -> &'static str {
+    match end {
+        End::Left => left,
+        End::Right => right,
     }
 }
 

@@ -68,16 +68,17 @@ impl Told {
 
     /// Whether the command says what the effect does.
     pub(super) fn covers(&mut self, effect: Effect<'_>) -> bool {
-        if self.when != When::Succeeded {
-            self.when = match effect {
-                // What is restored with a deadline that has passed is only deleted.
-                Effect::Delete { .. } if self.restores => return false,
-                Effect::Set { deadline, .. } | Effect::SetObject { deadline, .. } if self.restores => {
-                    When::Restored(deadline)
-                }
-                _ => When::Changed,
-            };
+        if self.when == When::Succeeded {
+            return true;
         }
+        self.when = if !self.restores {
+            When::Changed
+        } else if let Effect::Set { deadline, .. } | Effect::SetObject { deadline, .. } = effect {
+            When::Restored(deadline)
+        } else {
+            // What is restored with a deadline that has passed is only deleted.
+            return false;
+        };
         true
     }
 

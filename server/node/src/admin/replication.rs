@@ -24,7 +24,7 @@ pub(super) fn sync(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
 
 pub(super) fn replconf(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     let mut options = call.args.skip(1);
-    if options.len() % 2 != 0 {
+    if !options.len().is_multiple_of(2) {
         return reply.error(SYNTAX_ERROR);
     }
     while let (Some(option), Some(value)) = (options.get(0), options.get(1)) {

@@ -115,9 +115,9 @@ impl<R: Read> Tape<R> {
         while left > 0 {
             let (from, step) = (self.held.len(), left.min(READ_AT_ONCE as u64) as usize);
             self.held.resize(from + step, 0);
-            self.input.read_exact(&mut self.held[from..]).map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => LoadError::CutOff(self.at),
-                _ => LoadError::Unreadable(error),
+            self.input.read_exact(&mut self.held[from..]).map_err(|error| {
+                let is_end = error.kind() == io::ErrorKind::UnexpectedEof;
+                if is_end { LoadError::CutOff(self.at) } else { LoadError::Unreadable(error) }
             })?;
             self.checksum.update(&self.held[from..]);
             (self.at, left) = (self.at + step as u64, left - step as u64);
