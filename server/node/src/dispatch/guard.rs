@@ -3,7 +3,7 @@
 //!
 //! Without such a limit nothing is looked at. EXEC counts as what it would run; and while there is no memory, nothing more is
 //! queued, because what is queued needs some. A command whose keys are served elsewhere is not refused, so that its client
-//! hears where they are. What a transaction or a script runs is not looked at again.
+//! hears where they are. What a transaction runs is not looked at again; what a script runs is, where it calls it.
 
 use nuthatch_proto::command_table::{CommandSpec, Flags, Handler, NodeCommand, TransactionCommand};
 use nuthatch_proto::resp::{Args, ReplyWriter};
@@ -12,8 +12,10 @@ use nuthatch_proto::slot::Slot;
 use super::Batch;
 use crate::memory;
 
-const OUT_OF_MEMORY: &[u8] = b"OOM command not allowed when used memory > 'maxmemory'.";
-const TOO_FEW_REPLICAS: &[u8] = b"NOREPLICAS Not enough good replicas to write.";
+/// No memory is left.
+pub(super) const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+/// There are too few replicas.
+pub(super) const TOO_FEW_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
 
 impl Batch<'_> {
     /// Refuses the command if the state of the server asks for it; whether it did.
@@ -38,6 +40,13 @@ impl Batch<'_> {
         true
     }
 
+    /// Whether fewer replicas follow than writes ask for.
+    pub(super) fn lacks_replicas(&self) -> bool {
+        let settings = &self.engine.settings;
+        let (wanted, max_lag) = (settings.min_replicas, settings.replication.max_lag);
+        wanted > 0 && max_lag > 0 && self.thread.node.feed.heard_within(max_lag, self.now) < wanted
+    }
+
     /// What speaks against the command.
     fn objection(&self, spec: &CommandSpec) -> Option<&'static [u8]> {
         let settings = &self.engine.settings;
@@ -48,13 +57,9 @@ impl Batch<'_> {
         };
         let needs_memory = flags.contains(Flags::DENYOOM) || (queue.is_some() && !ends_transaction(spec));
         if needs_memory && memory::is_full(settings) {
-            return Some(OUT_OF_MEMORY);
+            return Some(OUT_OF_MEMORY.as_bytes());
         }
-        let max_lag = settings.replication.max_lag;
-        let wants_replicas = flags.contains(Flags::WRITE) && settings.min_replicas > 0 && max_lag > 0;
-        let lacks =
-            wants_replicas && self.thread.node.feed.heard_within(max_lag, self.now) < settings.min_replicas;
-        lacks.then_some(TOO_FEW_REPLICAS)
+        (flags.contains(Flags::WRITE) && self.lacks_replicas()).then_some(TOO_FEW_REPLICAS.as_bytes())
     }
 }
 

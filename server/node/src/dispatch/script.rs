@@ -23,6 +23,7 @@ use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 
+use super::guard::{OUT_OF_MEMORY, TOO_FEW_REPLICAS};
 use super::transaction::{Nested, first_slot};
 use super::window::NO_SLOT;
 use super::{Batch, REROUTES_MAX, route};
@@ -345,8 +346,11 @@ impl Commands<'_, '_, '_> {
         if !settings.is_guarded || scripts.running.has_written() {
             return None;
         }
+        if spec.flags.contains(Flags::WRITE) && self.batch.lacks_replicas() {
+            return Some(TOO_FEW_REPLICAS);
+        }
         let full = spec.flags.contains(Flags::DENYOOM) && !self.allows_oom && memory::is_full(settings);
-        full.then_some("OOM command not allowed when used memory > 'maxmemory'.")
+        full.then_some(OUT_OF_MEMORY)
     }
 }
 

@@ -18,6 +18,7 @@ fn commands_that_need_memory_are_refused_when_there_is_none() {
         ("CONFIG SET maxmemory 1", "+OK"),
         ("SET a 2", OOM),
         ("LPUSH l x", OOM),
+        ("EVAL \"return redis.pcall('set', 'a', 1)\" 0", OOM),
         ("GET a", "$1\r\n1"),
         ("EXPIRE a 100", ":1"),
         ("DEL none", ":0"),
@@ -59,6 +60,8 @@ fn writes_are_refused_while_there_are_too_few_replicas() {
     client.talk(&[
         ("SET a 1", refused),
         ("GET a", "$-1"),
+        ("EVAL \"return redis.pcall('set', 'a', 1)\" 0", refused),
+        ("EVAL \"return redis.pcall('exists', 'a')\" 0", ":0"),
         ("CONFIG SET min-replicas-to-write 0", "+OK"),
         ("MULTI", "+OK"),
         ("SET a 1", "+QUEUED"),
