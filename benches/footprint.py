@@ -3,8 +3,8 @@
 
 usage: footprint.py REDIS_SERVER OUR_BINARY [ROW ...]
 
-For each row both servers are started anew, filled with the same commands, and what their resident memory (RSS, of
-/proc/PID/statm) has grown by is compared; a ratio above 1 is more than Redis. Rows: one collection of a million elements
+For each row both servers are started anew and filled with the same commands, of a hundred elements each. Compared is their
+resident memory (RSS, of /proc/PID/statm): all of it, and what it has grown by; a ratio above 1 is more than Redis. Rows: one collection of a million elements
 of each type, and 10,000 of each type with 100 elements each; `ints` are integers, `strings` texts of 7 to 11 bytes.
 """
 import random
@@ -47,28 +47,31 @@ ROWS[f"set of small ints, {SMALL:,} of {EACH}"] = (fill("SADD", lambda key, inde
 ROWS[f"sorted set of ints, {SMALL:,} of {EACH}"] = (fill("ZADD", lambda key, index: (number(key, index), wide(key, index))), SMALL, EACH)
 
 
-def grown(arguments, make, keys, elements, step):
-    """By how much a server's memory grows, elements added `step` at a time to each key."""
+def measured(arguments, make, keys, elements):
+    """A server's memory once it is filled, and by how much it has grown."""
     server = Server(arguments)
     before, order = server.resident(), random.Random(1)
     batch = []
     for key in order.sample(range(keys), keys):
-        for first in range(0, elements, step):
-            batch.append(make(key, first, min(first + step, elements)))
-            if len(batch) * step >= 1_000:
+        for first in range(0, elements, EACH):
+            batch.append(make(key, first, min(first + EACH, elements)))
+            if len(batch) == 10:
                 server.run(batch)
                 batch = []
     server.run(batch)
     after = server.resident()
     server.stop()
-    return after - before
+    return after, after - before
 
 
 SERVERS = arguments_of(redis_server, ours)
-print(f"{'':36} {'redis':>10} {'ours':>10}  ratio   one element per command")
+print(f"{'':36} {'redis':>10} {'ours':>10}  ratio   {'grown by':>10} {'':>10}  ratio")
 for row, (make, keys, elements) in ROWS.items():
     if wanted and not any(word in row for word in wanted):
         continue
-    figures = [grown(arguments, make, keys, elements, step) for step in (100, 1) for arguments in SERVERS.values()]
-    theirs, own, theirs_slowly, own_slowly = figures
-    print(f"{row:36} {theirs / 1e6:7.1f} MB {own / 1e6:7.1f} MB  {own / theirs:5.2f}   {own_slowly / theirs_slowly:5.2f}", flush=True)
+    (theirs, their_growth), (own, growth) = [measured(words, make, keys, elements) for words in SERVERS.values()]
+    print(
+        f"{row:36} {theirs / 1e6:7.1f} MB {own / 1e6:7.1f} MB  {own / theirs:5.2f}   "
+        f"{their_growth / 1e6:7.1f} MB {growth / 1e6:7.1f} MB  {growth / their_growth:5.2f}",
+        flush=True,
+    )

@@ -15,7 +15,7 @@ Not compared, or not word for word, because Redis 7.0 and 7.2 differ by design, 
   sets) are not sent to it, and of those that it knows, the version in the footer is set back to its own;
 - commands that 7.0 has not: deadlines of hash fields, ZRANK WITHSCORE, HSCAN NOVALUES, CLIENT NO-TOUCH and SETINFO;
 - the order of SMEMBERS, HGETALL, KEYS, SCAN and their kind, and which element a random one is (of those, how many);
-- what is left of a deadline, up to a minute.
+- what is left of a deadline, and how long a key was idle, up to five minutes.
 """
 import random
 import re
@@ -38,8 +38,8 @@ UNORDERED = {"SMEMBERS", "KEYS", "HKEYS", "HVALS", "SUNION", "SINTER", "SDIFF", 
 SCANS = {"SCAN", "SSCAN"}
 SCANS_OF_PAIRS = {"HSCAN", "ZSCAN"}
 RANDOM = {"HRANDFIELD", "SRANDMEMBER", "ZRANDMEMBER", "RANDOMKEY", "DUMP"}
-# A machine that is stopped for a while may stop one of the servers for longer.
-TIMES = {"TTL": 60, "EXPIRETIME": 60, "PTTL": 60_000, "PEXPIRETIME": 60_000, "IDLETIME": 60}
+# A machine that is stopped for a while stops between the two servers' turns.
+TIMES = {"TTL": 300, "EXPIRETIME": 300, "PTTL": 300_000, "PEXPIRETIME": 300_000, "IDLETIME": 300}
 SCORE = re.compile(rb"-?\d+\.\d+(e[+-]?\d+)?|-?\d+e[+-]?\d+|-?\d{16,}|-?0")
 
 
