@@ -530,7 +530,7 @@ def blocked():
         lambda: ["SADD", key(LISTS), "a"],
         lambda: [rng.choice(["RENAME", "COPY"]), rng.choice(LISTS), key(LISTS)],
         lambda: ["LMOVE", rng.choice(LISTS), key(LISTS), "LEFT", "RIGHT"],
-        lambda: stored(["SORT", rng.choice(LISTS[2:]), "ALPHA", "STORE"], [key(LISTS)]),
+        lambda: [["DEL", "sorting"], ["COPY", rng.choice(LISTS[2:]), "sorting"], *stored(["SORT", "sorting", "ALPHA", "STORE"], [key(LISTS)])],
         lambda: stored(["ZUNIONSTORE"], [key(SORTED), "1", rng.choice(SORTED[2:])]),
         lambda: ["DEL", key(LISTS)],
         lambda: ["LINSERT", key(LISTS), "BEFORE", "a", "b"],

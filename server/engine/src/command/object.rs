@@ -60,7 +60,7 @@ fn older_name(object: &Object) -> &'static str {
 
 /// The integer that Redis would keep instead of the string.
 fn as_integer(entry: &Entry) -> Option<i64> {
-    parse_integer(entry.string_bytes()).filter(|_| entry.origin() == Origin::Given)
+    parse_integer(entry.string_bytes()).filter(|_| matches!(entry.origin(), Origin::Given | Origin::Copied))
 }
 
 pub(super) fn freq(
@@ -113,7 +113,8 @@ pub(super) fn refcount(
     match slots.unused_entry(cx, args.at(2)) {
         None => reply.null(),
         Some(entry) => {
-            let shared = as_integer(entry).is_some_and(|number| (0..SHARED_INTEGERS).contains(&number));
+            let shared = entry.origin() == Origin::Given
+                && as_integer(entry).is_some_and(|number| (0..SHARED_INTEGERS).contains(&number));
             reply.integer(if shared && shared_integers { SHARED } else { 1 });
         }
     }
@@ -149,6 +150,22 @@ pub(super) fn memory_usage(
 mod tests {
     use crate::testing::Bench;
     use crate::tuning::{Counting, EncodingNames, Tuning};
+
+    #[test]
+    fn a_copy_of_an_integer_is_not_shared() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("SET a 7", "+OK"),
+            ("COPY a b", ":1"),
+            ("OBJECT REFCOUNT a", ":2147483647"),
+            ("OBJECT REFCOUNT b", ":1"),
+            ("OBJECT ENCODING b", "int"),
+            ("RENAME b c", "+OK"),
+            ("OBJECT REFCOUNT c", ":1"),
+            ("INCR c", ":8"),
+            ("OBJECT REFCOUNT c", ":2147483647"),
+        ]);
+    }
 
     #[test]
     fn encodings_of_strings() {

@@ -73,7 +73,7 @@ const OUTLINE: u8 = 1;
 const OBJECT: u8 = 2;
 const DEADLINE: u8 = 1 << 2;
 const LONG_KEY: u8 = 1 << 3;
-/// A string that was changed in a part, which Redis keeps in another encoding from then on.
+/// A string that was changed in a part, which Redis keeps in another encoding from then on. With [`COMPUTED`]: a copy.
 const EDITED: u8 = 1 << 4;
 /// A string of digits that was computed as text, which Redis does not keep as an integer.
 const COMPUTED: u8 = 1 << 6;
@@ -151,6 +151,8 @@ pub(crate) enum Origin {
     Edited,
     /// By arithmetic of floats.
     Computed,
+    /// As a copy of one that was given: an integer has an object of its own in Redis then.
+    Copied,
 }
 
 /// A value on its way into an allocation.
@@ -427,12 +429,11 @@ impl Entry {
     /// How the string came to be what it is.
     pub(crate) fn origin(&self) -> Origin {
         let form = self.header().form;
-        if form & EDITED != 0 {
-            Origin::Edited
-        } else if form & COMPUTED != 0 {
-            Origin::Computed
-        } else {
-            Origin::Given
+        match (form & EDITED != 0, form & COMPUTED != 0) {
+            (false, false) => Origin::Given,
+            (true, false) => Origin::Edited,
+            (false, true) => Origin::Computed,
+            (true, true) => Origin::Copied,
         }
     }
 
@@ -443,6 +444,7 @@ impl Entry {
             Origin::Given => 0,
             Origin::Edited => EDITED,
             Origin::Computed => COMPUTED,
+            Origin::Copied => EDITED | COMPUTED,
         };
         self.write_header(Header { form: header.form & !(EDITED | COMPUTED) | bits, ..header });
     }
@@ -494,7 +496,10 @@ impl Entry {
             ValueRef::String(value) => Self::string(key, value, self.deadline()),
             ValueRef::Object(object) => Self::object(key, object.clone(), self.deadline()),
         };
-        copy.set_origin(self.origin());
+        copy.set_origin(match self.origin() {
+            Origin::Given => Origin::Copied,
+            other => other,
+        });
         copy
     }
 
