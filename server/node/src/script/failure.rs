@@ -9,6 +9,9 @@ use std::fmt;
 
 use mlua::{Error, Lua, Table, Value};
 
+/// What the prelude is called in errors.
+pub(super) const PRELUDE_NAME: &str = "=prelude";
+
 /// An error of the server.
 #[derive(Debug)]
 pub(super) struct Raised {
@@ -50,7 +53,9 @@ pub(super) fn table(lua: &Lua, text: &[u8], counted: bool) -> mlua::Result<Table
 pub(super) fn message(error: &Error) -> String {
     match error {
         Error::CallbackError { cause, .. } | Error::WithContext { cause, .. } => message(cause),
-        Error::RuntimeError(text) | Error::MemoryError(text) => text.clone(),
+        Error::RuntimeError(text) | Error::MemoryError(text) | Error::SyntaxError { message: text, .. } => {
+            text.clone()
+        }
         other => other.to_string(),
     }
 }
@@ -83,15 +88,17 @@ pub(super) fn last(lua: &Lua, value: Value) -> mlua::Result<Table> {
     Ok(table)
 }
 
-/// Where the script is: the innermost function but one, and its caller where that is not a script's.
+/// Where the script is: its innermost function. Above it are at most the function that raised the error and what of the
+/// prelude called that.
 fn place(lua: &Lua) -> Option<(String, usize)> {
-    (1..=2).find_map(|level| {
-        lua.inspect_stack(level, |at| {
+    (1..=4).find_map(|level| {
+        let at = lua.inspect_stack(level, |at| {
             let source = at.source();
-            (source.what != "C").then(|| (source.source.map(String::from), at.current_line()))
-        })
-        .flatten()
-        .and_then(|(source, line)| Some((source?, line?)))
+            let own = source.what == "C" || source.source.as_deref() == Some(PRELUDE_NAME);
+            (!own).then(|| (source.source.map(String::from), at.current_line()))
+        });
+        let (source, line) = at.flatten()?;
+        Some((source?, line?))
     })
 }
 

@@ -8,9 +8,11 @@ local server = ...
 local _G, error, getmetatable, setmetatable, next, pairs, rawget, rawset, type =
   _G, error, getmetatable, setmetatable, next, pairs, rawget, rawset, type
 local pcall, xpcall, collectgarbage, concat = pcall, xpcall, collectgarbage, table.concat
+local tonumber, unpack = tonumber, unpack
 local plain, ended, load_text = server.plain, server.ended, server.load_text
 
 local READONLY = 'Attempt to modify a readonly table'
+local RESULTS_MAX, INTEGER_MAX, PATTERN_MAX = 7999, 2147483647, 4096
 
 -- From a view to what is behind it.
 local behind = setmetatable({}, { __mode = 'k' })
@@ -51,6 +53,27 @@ local function settled(ok, ...)
   return ok, plain((...))
 end
 
+-- The results of `pcall` as Redis has them: an error of the server is its text.
+local function flat(ok, err, ...)
+  if not ok and type(err) == 'table' and type(rawget(err, 'err')) == 'string' then
+    return ok, rawget(err, 'err')
+  end
+  return ok, err, ...
+end
+
+-- Lua matches patterns by recursion, as deep as the pattern is long.
+local function bounded(find)
+  return function(text, pattern, ...)
+    if type(pattern) == 'string' and #pattern > PATTERN_MAX then
+      error('pattern too long', 2)
+    end
+    return find(text, pattern, ...)
+  end
+end
+for _, name in next, { 'find', 'match', 'gmatch', 'gsub' } do
+  _G.string[name] = bounded(_G.string[name])
+end
+
 local replaced = {
   rawset = function(of, key, value)
     if behind[of] then
@@ -75,7 +98,15 @@ local replaced = {
     return pairs(behind[of] and copy(behind[of]) or of)
   end,
   pcall = function(f, ...)
-    return settled(pcall(f, ...))
+    return flat(settled(pcall(f, ...)))
+  end,
+  unpack = function(list, first, last)
+    first, last = tonumber(first) or 1, tonumber(last) or #list
+    -- Lua counts the results in 32 bits, and ends the process where they do not fit.
+    if not (last - first < RESULTS_MAX and first >= -INTEGER_MAX and last <= INTEGER_MAX) then
+      error('too many results to unpack', 2)
+    end
+    return unpack(list, first, last)
   end,
   xpcall = function(f, handler)
     return settled(xpcall(f, function(err)
@@ -109,7 +140,7 @@ local replaced = {
 local globals = {}
 for _, name in next, {
   'assert', 'error', 'gcinfo', 'getmetatable', 'ipairs', 'rawequal', 'select', 'tonumber', 'tostring', 'type',
-  'unpack', '_VERSION',
+  '_VERSION',
 } do
   globals[name] = _G[name]
 end

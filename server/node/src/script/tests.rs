@@ -165,7 +165,7 @@ fn errors_say_which_script_and_where() {
         ("redis.call()", "-ERR Please specify at least one argument for this redis lib call script: SHA, on @user_script:1."),
         ("redis.call('echo', {})", "-ERR Lua redis lib command arguments must be strings or integers script: SHA, on @user_script:1."),
         ("return pcall(redis.call, 'fail')", "$-1"),
-        ("local ok, e = pcall(redis.call, 'fail') return {type(e), e.err}", "*2 $5 table $11 WRONG thing"),
+        ("local ok, e = pcall(redis.call, 'fail') return {type(e), e}", "*2 $6 string $11 WRONG thing"),
         ("local ok, e = pcall(error, 'x') return e", "$1 x"),
         ("local ok, e = pcall(bit.band) return e", "$47 bad argument #1 (number expected, got no value)"),
         ("local ok, e = xpcall(function() redis.call('fail') end, function(e) return e.err end) return e", "$11 WRONG thing"),

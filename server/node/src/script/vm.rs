@@ -145,7 +145,7 @@ impl Vm {
         let protocol = Rc::new(Cell::new(Protocol::Resp2));
         let redis = api::table(&lua, &protocol)?;
         let server = server_table(&lua, Rc::clone(&is_ended), redis.clone())?;
-        let prelude = lua.load(PRELUDE).set_name("=prelude").set_mode(ChunkMode::Text);
+        let prelude = lua.load(PRELUDE).set_name(failure::PRELUDE_NAME).set_mode(ChunkMode::Text);
         let (environment, globals, protected): (Table, Table, Function) = prelude.call(server.clone())?;
         // What scripts load themselves sees what they see.
         server.raw_set("environment", &environment)?;
