@@ -31,14 +31,19 @@ impl Output {
         self.kept.len() - self.sent
     }
 
-    /// Sends the replies of a batch, or as much of them as the socket takes; keeps the rest and empties `replies`.
+    /// Sends the replies of a batch, or as much of them as the socket takes; keeps the rest and empties `replies`, also when the
+    /// client is gone.
     /// Nothing may be kept from before.
     #[inline]
     pub(crate) fn send(&mut self, stream: &TcpStream, replies: &mut Vec<u8>) -> io::Result<()> {
         let sent = match stream.try_write(replies) {
             Ok(sent) => sent,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(error),
+            Err(error) => {
+                // The buffer is the thread's: what is left in it would be the next client's.
+                replies.clear();
+                return Err(error);
+            }
         };
         if sent < replies.len() {
             self.keep(replies, sent);
@@ -71,5 +76,31 @@ impl Output {
         }
         *self = Self::default();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_left_for_the_next_client_of_one_that_is_gone() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let peer = TcpStream::connect(address).await.expect("a connection");
+        let (stream, _) = listener.accept().await.expect("the other end");
+        drop(peer);
+        let (mut output, mut replies) = (Output::default(), Vec::new());
+        // The first bytes are refused by the other side, and the next by this one.
+        loop {
+            replies.extend_from_slice(b"+OK\r\n");
+            stream.writable().await.expect("a socket");
+            if output.send(&stream, &mut replies).is_err() {
+                break;
+            }
+        }
+        assert!(replies.is_empty());
     }
 }
