@@ -17,7 +17,7 @@ mod values;
 mod vm;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
@@ -35,6 +35,8 @@ pub(crate) struct Scripts {
     interpreter: AtomicU64,
     /// The script that runs.
     pub(crate) running: Running,
+    /// Whether scripts may run what they may not (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    pub(crate) undenied: AtomicBool,
 }
 
 impl Scripts {

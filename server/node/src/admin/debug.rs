@@ -79,6 +79,10 @@ pub(super) fn run(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
         (b"object", 3..) => object(&call, reply),
         (b"populate", 3..=5) => dataset::populate(&call, reply),
         (b"protocol", 3) => protocol(args.at(2), reply),
+        (b"set-disable-deny-scripts", 3) => {
+            call.node.scripts.undenied.store(parse_integer(args.at(2)) == Some(1), Ordering::Relaxed);
+            reply.ok();
+        }
         (b"set-active-expire", 3) => {
             call.node.active_expire.store(parse_integer(args.at(2)) != Some(0), Ordering::Relaxed);
             reply.ok();

@@ -101,12 +101,14 @@ local replaced = {
     return flat(settled(pcall(f, ...)))
   end,
   unpack = function(list, first, last)
-    first, last = tonumber(first) or 1, tonumber(last) or #list
+    local from, to = tonumber(first) or 1, tonumber(last) or #list
     -- Lua counts the results in 32 bits, and ends the process where they do not fit.
-    if not (last - first < RESULTS_MAX and first >= -INTEGER_MAX and last <= INTEGER_MAX) then
+    if not (to - from < RESULTS_MAX and from >= -INTEGER_MAX - 1 and to <= INTEGER_MAX) then
       error('too many results to unpack', 2)
+    elseif first == nil and last == nil then
+      return unpack(list)
     end
-    return unpack(list, first, last)
+    return unpack(list, from, to)
   end,
   xpcall = function(f, handler)
     return settled(xpcall(f, function(err)
