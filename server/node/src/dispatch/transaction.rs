@@ -506,7 +506,10 @@ impl Batch<'_> {
         if flow == Flow::Defer(Deferral::DebugSleep) {
             // All stand still for this transaction: a sleep within it is one of the whole server, as in Redis.
             admin::debug::sleep_here(args, reply);
-            self.now = clock::now();
+            // For a script time stands still.
+            if sender == Sender::Client {
+                self.now = clock::now();
+            }
             flow = Flow::Done;
         }
         if flow == Flow::Defer(Deferral::Wait) {

@@ -189,7 +189,7 @@ impl Writer<'_, '_> {
             self.set(&set, depth)?;
         } else if let Value::String(digits) = table.raw_get("big_number")? {
             match self.reply.protocol() {
-                Protocol::Resp2 => self.reply.bulk(&digits.as_bytes()),
+                Protocol::Resp2 => self.reply.bulk(&unbroken(&digits.as_bytes())),
                 Protocol::Resp3 => self.line(b'(', &digits.as_bytes()),
             }
         } else if let Value::Table(verbatim) = table.raw_get("verbatim_string")?
@@ -208,9 +208,7 @@ impl Writer<'_, '_> {
 
     /// A line; breaks in it become spaces.
     fn line(&mut self, kind: u8, text: &[u8]) {
-        let line = text.iter().map(|&byte| if byte == b'\r' || byte == b'\n' { b' ' } else { byte });
-        let line: Vec<u8> = [kind].into_iter().chain(line).chain(*b"\r\n").collect();
-        self.reply.raw(&line);
+        self.reply.raw(&[&[kind], unbroken(text).as_slice(), b"\r\n"].concat());
     }
 
     fn array(&mut self, table: &Table, depth: usize) -> Result<(), Unfit> {
@@ -251,6 +249,11 @@ impl Writer<'_, '_> {
         self.reply.finish_set(header, len);
         Ok(())
     }
+}
+
+/// A text with spaces in the place of breaks.
+fn unbroken(text: &[u8]) -> Vec<u8> {
+    text.iter().map(|&byte| if byte == b'\r' || byte == b'\n' { b' ' } else { byte }).collect()
 }
 
 fn number(value: &Value) -> Option<f64> {
