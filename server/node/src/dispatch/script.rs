@@ -39,6 +39,9 @@ use crate::script::{Digest, Host, Invocation, Rejected, Script, ScriptFlags, Sou
 /// How often a thread that waits for its turn looks whether a script is in the way.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+const NOT_DECLARED: &[u8] =
+    b"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+
 const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
 /// What a client is told while a script takes long.
@@ -201,6 +204,11 @@ impl Batch<'_> {
             }
             if read_only && !flags.contains(ScriptFlags::NO_WRITES) {
                 return Err(b"ERR Can not execute a script with write flag using *_ro command.".to_vec());
+            }
+            let settings = &self.engine.settings;
+            let spares = flags.intersects(ScriptFlags::ALLOW_OOM.union(ScriptFlags::NO_WRITES));
+            if settings.is_guarded && !spares && memory::is_full(settings) {
+                return Err(NOT_DECLARED.to_vec());
             }
         }
         let read_only = read_only || source.flags.is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES));
