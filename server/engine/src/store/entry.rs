@@ -498,7 +498,7 @@ impl Entry {
         };
         copy.set_origin(match self.origin() {
             Origin::Given => Origin::Copied,
-            other => other,
+            origin @ (Origin::Edited | Origin::Computed | Origin::Copied) => origin,
         });
         copy
     }

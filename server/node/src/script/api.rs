@@ -3,6 +3,8 @@
 //! Texts, constants and the treatment of wrong arguments are Redis's. Debugging and the choice of what is replicated do
 //! not exist here; the functions are there because scripts call them.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the enums of the interpreter are open: others may come")]
+
 use std::cell::Cell;
 use std::rc::Rc;
 

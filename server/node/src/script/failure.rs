@@ -5,6 +5,8 @@
 //! ends the script. Errors of Lua itself are texts, and become tables only when they end the script. Then it is also
 //! noted where that was.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the enums of the interpreter are open: others may come")]
+
 use std::fmt;
 
 use mlua::{Error, Lua, Table, Value};

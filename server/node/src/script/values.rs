@@ -7,6 +7,8 @@
 //!
 //! Source: the documentation of Redis, "Redis Lua API reference", data type conversion.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the enums of the interpreter are open: others may come")]
+
 use mlua::{Lua, Table, Value};
 use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Protocol, ReplyWriter};
