@@ -259,7 +259,7 @@ impl Prepared {
         drop(runtime);
         drop(threads);
         node.scripts.running.stop();
-        for handle in handles.into_iter().chain([script_thread]) {
+        for handle in handles.into_iter().chain(script::thread::ended(script_thread)) {
             if handle.join().is_err() {
                 tracing::error!("A thread of the data path ended in a panic.");
             }

@@ -12,6 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use nuthatch_proto::resp::args::OwnedArgs;
 use nuthatch_proto::resp::{Args, Decoder};
@@ -25,6 +26,10 @@ use crate::net::connection::Scratch;
 use crate::net::io_thread::Thread;
 use crate::net::session::{Borrowed, Session};
 use crate::node::Node;
+
+/// How long the end of a script is waited for when the node ends, and how often is looked.
+const PATIENCE: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A script that a connection hands over.
 pub(crate) struct Job {
@@ -77,6 +82,20 @@ fn serve(jobs: &Receiver<Job>, thread: &Thread) {
     }
 }
 
+/// Waits for the thread to end, when all queues are closed and its script was told to end. `None` if it does not: the script
+/// is within one call of Lua's own, which nothing interrupts, and the thread ends with the process.
+pub(crate) fn ended(thread: JoinHandle<()>) -> Option<JoinHandle<()>> {
+    let patience = Instant::now() + PATIENCE;
+    while !thread.is_finished() {
+        if Instant::now() >= patience {
+            tracing::warn!("A script does not end, and is left behind.");
+            return None;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    Some(thread)
+}
+
 /// Hands a script over and waits for its reply.
 pub(crate) async fn wait(
     thread: &Thread,
@@ -97,5 +116,21 @@ pub(crate) async fn wait(
             flow
         }
         Err(_gone) => Flow::Close,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_does_not_end_is_left_behind() {
+        let (go, wait) = mpsc::channel::<()>();
+        let stuck = thread::spawn(move || {
+            let _ = wait.recv();
+        });
+        assert!(ended(stuck).is_none());
+        drop(go);
+        assert!(ended(thread::spawn(|| {})).is_some_and(|thread| thread.join().is_ok()));
     }
 }

@@ -224,7 +224,9 @@ impl Vm {
     ) -> bool {
         self.protocol.set(Protocol::Resp2);
         let start = reply.mark();
-        match self.call(invocation, host) {
+        let outcome = self.call(invocation, host);
+        self.tidy();
+        match outcome {
             Ok(Ok(value)) => match values::to_reply(&value, self.protocol.get(), reply) {
                 Ok(counted) => counted,
                 Err(unfit) => {
@@ -241,6 +243,14 @@ impl Vm {
                 reply.error(&format!("ERR {}", failure::message(&error)));
                 false
             }
+        }
+    }
+
+    /// Gives back what a script has left, if that is much: Lua 5.1 does not look for garbage when there is no more memory to
+    /// be had, so that the scripts after it would fail.
+    fn tidy(&self) {
+        if self.memory() > MEMORY_MAX / 2 {
+            self.lua.gc_collect().ok();
         }
     }
 
