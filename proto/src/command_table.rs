@@ -15,6 +15,7 @@ mod cluster;
 mod connection;
 mod flags;
 mod generic;
+mod geo;
 mod hash;
 mod key_spec;
 mod list;
@@ -163,6 +164,17 @@ pub enum DataCommand {
     SScan,
     SUnion,
     SUnionStore,
+    // Sorted sets of positions.
+    GeoAdd,
+    GeoDist,
+    GeoHash,
+    GeoPos,
+    GeoRadius,
+    GeoRadiusByMember,
+    GeoRadiusByMemberRo,
+    GeoRadiusRo,
+    GeoSearch,
+    GeoSearchStore,
     // Sorted sets.
     BZMPop,
     BZPopMax,
@@ -400,6 +412,7 @@ pub enum Group {
     List,
     Set,
     SortedSet,
+    Geo,
     Hash,
     PubSub,
     Transactions,

@@ -212,7 +212,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     data("sort", DataCommand::Sort, -2)
         .flags(&[WRITE, DENYOOM, MOVABLEKEYS])
         .acl(SORTED)
-        .keys(&[key(1, READS), untold(READS), key_after("STORE", OVERWRITES)])
+        .keys(&[key(1, READS), untold(READS), key_after("STORE", -2, OVERWRITES)])
         .since("1.0.0")
         .cost("O(N+M*log(M)), N the number of elements, M the number returned; O(N) if they are not sorted")
         .syntax("key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]")

@@ -311,6 +311,12 @@ mod tests {
         check("GET", Err(KeyError::WrongNumber));
         check("GET a b", Err(KeyError::WrongNumber));
         check("SPUBLISH a b", Err(KeyError::NoKeys));
+        check("GEORADIUS a 0 0 1 m STORE b", Ok(&[1, 7]));
+        check("GEORADIUS a 0 0 1 m ASC storedist b STORE c", Ok(&[1, 10, 8]));
+        check("GEORADIUS a STORE 0 1 m STORE", Ok(&[1]));
+        check("GEORADIUSBYMEMBER a STORE 1 m STORE b", Ok(&[1, 6]));
+        check("GEORADIUS_RO a 0 0 1 m STORE b", Ok(&[1]));
+        check("GEOSEARCHSTORE a b FROMMEMBER m BYRADIUS 1 m", Ok(&[1, 2]));
         check("ZUNIONSTORE d 2 a b", Ok(&[1, 3, 4]));
         check("ZUNIONSTORE d 0 a", Err(KeyError::InvalidArguments));
         check("ZMPOP 0 min a", Err(KeyError::InvalidArguments));

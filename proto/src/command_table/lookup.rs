@@ -7,15 +7,16 @@
 //! The order by names is also the order in which COMMAND and docs/COMMANDS.md list them.
 
 use super::{
-    CommandSpec, bitmap, blocking, cluster, connection, generic, hash, list, monitoring, pubsub, replication,
-    scripting, server, set, sorted_set, string, transaction,
+    CommandSpec, bitmap, blocking, cluster, connection, generic, geo, hash, list, monitoring, pubsub,
+    replication, scripting, server, set, sorted_set, string, transaction,
 };
 
-const FAMILIES: [&[CommandSpec]; 16] = [
+const FAMILIES: [&[CommandSpec]; 17] = [
     string::ROWS,
     bitmap::ROWS,
     blocking::ROWS,
     generic::ROWS,
+    geo::ROWS,
     hash::ROWS,
     list::ROWS,
     set::ROWS,

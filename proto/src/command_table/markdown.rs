@@ -40,7 +40,7 @@ What Nuthatch understands today. Syntax, arity, flags, key positions and replies
 version of Redis that brought the command. `COMMAND DOCS` answers the same from a running server.
 ";
 
-const GROUPS: [(Group, &str); 13] = [
+const GROUPS: [(Group, &str); 14] = [
     (Group::String, "Strings"),
     (Group::Bitmap, "Bitmaps"),
     (Group::Generic, "Keys"),
@@ -48,6 +48,7 @@ const GROUPS: [(Group, &str); 13] = [
     (Group::List, "Lists"),
     (Group::Set, "Sets"),
     (Group::SortedSet, "Sorted sets"),
+    (Group::Geo, "Geography"),
     (Group::Connection, "Connection"),
     (Group::Server, "Server"),
     (Group::Cluster, "Cluster"),

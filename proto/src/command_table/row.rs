@@ -74,10 +74,10 @@ pub(super) const fn key(index: u8, flags: KeyFlags) -> KeySpec {
     range(index, 0, 1, flags)
 }
 
-/// One key, behind the last of these words.
-pub(super) const fn key_after(word: &'static str, flags: KeyFlags) -> KeySpec {
+/// One key, behind the first of these words from that argument on; behind the last one, seen from the end, if negative.
+pub(super) const fn key_after(word: &'static str, from: i8, flags: KeyFlags) -> KeySpec {
     let find = FindKeys::Range { last: 0, step: 1, limit: 0 };
-    KeySpec { flags, begin: BeginSearch::Keyword(word, -2), find }
+    KeySpec { flags, begin: BeginSearch::Keyword(word, from), find }
 }
 
 /// Keys that the arguments do not tell.

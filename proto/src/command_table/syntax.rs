@@ -157,7 +157,11 @@ impl Reader<'_> {
     fn kind(&self, name: &str) -> Kind {
         match (name, self.spec.name, self.spec.group) {
             ("key", "sdiffstore" | "sinterstore" | "sunionstore", _) => Kind::Key { spec_index: 1 },
-            ("destination", "sdiffstore" | "sinterstore" | "sunionstore", _) => Kind::Key { spec_index: 0 },
+            ("destination", "sdiffstore" | "sinterstore" | "sunionstore" | "geosearchstore", _) => {
+                Kind::Key { spec_index: 0 }
+            }
+            ("source", "geosearchstore", _) | ("storekey", _, Group::Geo) => Kind::Key { spec_index: 1 },
+            ("storedistkey", _, Group::Geo) => Kind::Key { spec_index: 2 },
             ("key" | "key1" | "key2" | "source", _, _) if !self.spec.keys.is_empty() => {
                 Kind::Key { spec_index: 0 }
             }
@@ -166,6 +170,7 @@ impl Reader<'_> {
             ("increment", "incrbyfloat" | "hincrbyfloat", _) | ("seconds", "sleep", _) | ("score", _, _) => {
                 Kind::Double
             }
+            ("longitude" | "latitude" | "radius" | "width" | "height", _, Group::Geo) => Kind::Double,
             // Bounds of ZRANGE may be scores or names.
             ("start" | "stop", _, Group::SortedSet) => Kind::String,
             ("unix-time-seconds" | "unix-time-milliseconds", _, _) => Kind::UnixTime,
@@ -259,6 +264,15 @@ mod tests {
              gt-or-lt:oneof(GT gt:pure-token LT lt:pure-token)? CH ch:pure-token? INCR incr:pure-token? \
              score-member:block(score:double member:string)+",
         );
+        check(
+            "georadiusbymember",
+            "key:key0 member:string radius:double choice:oneof(M m:pure-token KM km:pure-token FT ft:pure-token \
+             MI mi:pure-token) WITHCOORD withcoord:pure-token? WITHDIST withdist:pure-token? \
+             WITHHASH withhash:pure-token? COUNT count-any:block(count:integer ANY any:pure-token?)? \
+             asc-or-desc:oneof(ASC asc:pure-token DESC desc:pure-token)? \
+             storekey-or-storedistkey:oneof(STORE storekey:key1 STOREDIST storedistkey:key2)?",
+        );
+        check("geohash", "key:key0 member:string?+");
         check(
             "hello",
             "protover-username-password-clientname:block(protover:integer AUTH username-password:block(\

@@ -190,8 +190,11 @@ impl<'a> ReplyWriter<'a> {
     /// A double; its text as a bulk string in RESP2. Written as Redis does: the shortest digits that read back the
     /// same, `inf`, `-inf`, `nan`.
     pub fn double(&mut self, value: f64) {
-        let mut buffer = DoubleText::default();
-        let text = buffer.format(value);
+        self.double_text(DoubleText::default().format(value));
+    }
+
+    /// A double in a text of the caller's; a bulk string in RESP2.
+    pub fn double_text(&mut self, text: &str) {
         if self.resp3() {
             self.line(b',', text.as_bytes());
         } else {

@@ -11,6 +11,7 @@ mod counter;
 mod deadline;
 mod elements;
 mod error;
+mod geo;
 mod hash;
 mod key;
 mod keyspace;
@@ -176,6 +177,16 @@ pub(crate) fn run(
         C::SScan => set::sscan(cx, slots, args, reply),
         C::SUnion => set::algebra::combine(Operation::Union, cx, slots, args, reply),
         C::SUnionStore => set::algebra::store(Operation::Union, cx, slots, args, reply),
+        C::GeoAdd => geo::geoadd(cx, slots, args, reply),
+        C::GeoDist => geo::geodist(cx, slots, args, reply),
+        C::GeoHash => geo::geohash(cx, slots, args, reply),
+        C::GeoPos => geo::geopos(cx, slots, args, reply),
+        C::GeoRadius => geo::search(geo::Form::RADIUS, cx, slots, args, reply),
+        C::GeoRadiusByMember => geo::search(geo::Form::BY_MEMBER, cx, slots, args, reply),
+        C::GeoRadiusByMemberRo => geo::search(geo::Form::BY_MEMBER_RO, cx, slots, args, reply),
+        C::GeoRadiusRo => geo::search(geo::Form::RADIUS_RO, cx, slots, args, reply),
+        C::GeoSearch => geo::search(geo::Form::SEARCH, cx, slots, args, reply),
+        C::GeoSearchStore => geo::search(geo::Form::SEARCH_STORE, cx, slots, args, reply),
         C::ZAdd => sorted_set::add(sorted_set::AddOptions::NONE, cx, slots, args, reply),
         C::ZCard => elements::count::<SortedSet>(cx, slots, args, reply),
         C::ZCount => sorted_set::count(By::Score, cx, slots, args, reply),

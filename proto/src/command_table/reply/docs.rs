@@ -129,6 +129,7 @@ fn group(group: Group) -> &'static str {
         Group::List => "list",
         Group::Set => "set",
         Group::SortedSet => "sorted-set",
+        Group::Geo => "geo",
         Group::Hash => "hash",
         Group::PubSub => "pubsub",
         Group::Transactions => "transactions",

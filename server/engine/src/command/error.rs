@@ -55,6 +55,12 @@ pub enum CommandError {
     WrongArity(&'static str),
     #[error("ERR at least 1 input key is needed for '{0}' command")]
     NoInputKey(&'static str),
+    #[error("ERR invalid longitude,latitude pair {0}")]
+    NoPosition(String),
+    #[error("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {0}")]
+    NoCenter(String),
+    #[error("ERR exactly one of BYRADIUS and BYBOX can be specified for {0}")]
+    NoExtent(String),
     /// A text that only one command has.
     #[error("{0}")]
     Other(&'static str),

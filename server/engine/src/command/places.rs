@@ -9,7 +9,7 @@ use nuthatch_proto::slot::Slot;
 use smallvec::SmallVec;
 
 use super::sort::{self, Needs};
-use super::{args, key};
+use super::{args, geo, key};
 use crate::engine::Engine;
 use crate::store::slot::Place;
 
@@ -34,6 +34,8 @@ enum Keys {
     Counted { count: usize, destination: bool },
     /// What SORT sorts, and what its options need.
     Sorted,
+    /// The first argument, and whatever stands behind a word that says where to store.
+    Stored,
 }
 
 /// The places of a command's keys in ascending order, each once; `None` if all keys are where the first one is. None at
@@ -54,6 +56,8 @@ pub(crate) fn places(
         Keys::FirstTwo | Keys::FirstTwoAcross | Keys::FirstAcross | Keys::Counted { .. } | Keys::Sorted => {
             false
         }
+        // In a cluster the destination is in the same slot, or the command fails.
+        Keys::Stored => engine.in_cluster(),
     };
     if alone { None } else { several(keys, args, first, engine) }
 }
@@ -73,6 +77,12 @@ fn several(keys: Keys, args: Args<'_>, first: Place, engine: &Engine) -> Option<
             }
             Needs::Everything => Slot::all().map(|slot| Place { slot, ..first }).collect(),
         },
+        Keys::Stored => {
+            let behind = args.iter().zip(args.iter().skip(1)).skip(2);
+            let destinations = behind.filter(|(word, _)| geo::is_store(word)).map(|(_, key)| key);
+            let place = |key| Place { slot: Slot::of_key(key), ..first };
+            std::iter::once(first).chain(destinations.map(place)).collect()
+        }
         Keys::FirstAcross => {
             let db = key::move_database(args, engine.databases()).unwrap_or(first.db);
             SmallVec::from_slice(&[first, Place { db, ..first }])
@@ -99,7 +109,8 @@ fn listed(keys: Keys, args: Args<'_>, first: Place, databases: usize) -> SmallVe
         | Keys::All
         | Keys::EverySecond
         | Keys::Counted { .. }
-        | Keys::Sorted => args.len(),
+        | Keys::Sorted
+        | Keys::Stored => args.len(),
     };
     let rest = args.iter().skip(1).step_by(step).take(count).skip(1);
     let mut places: SmallVec<[Place; 4]> = SmallVec::from_elem(first, 1);
@@ -136,6 +147,7 @@ fn keys(command: DataCommand) -> Keys {
         | C::LMove
         | C::RPopLPush
         | C::SMove
+        | C::GeoSearchStore
         | C::ZRangeStore => Keys::FirstTwo,
         C::LMPop | C::SInterCard | C::ZMPop | C::ZDiff | C::ZInter | C::ZInterCard | C::ZUnion => {
             Keys::Counted { count: 1, destination: false }
@@ -145,6 +157,7 @@ fn keys(command: DataCommand) -> Keys {
         C::Copy => Keys::FirstTwoAcross,
         C::Move => Keys::FirstAcross,
         C::Sort | C::SortRo => Keys::Sorted,
+        C::GeoRadius | C::GeoRadiusByMember => Keys::Stored,
         // The first key is the only one, wherever it stands.
         C::ObjectEncoding | C::ObjectFreq | C::ObjectIdleTime | C::ObjectRefCount => Keys::First,
         C::MemoryUsage => Keys::First,
@@ -229,6 +242,13 @@ fn keys(command: DataCommand) -> Keys {
         | C::SRandMember
         | C::SScan
         | C::SRem
+        | C::GeoAdd
+        | C::GeoDist
+        | C::GeoHash
+        | C::GeoPos
+        | C::GeoRadiusByMemberRo
+        | C::GeoRadiusRo
+        | C::GeoSearch
         | C::ZAdd
         | C::ZCard
         | C::ZCount
@@ -265,7 +285,7 @@ mod tests {
     use crate::testing::Bench;
 
     /// Words that mean something to some command, numbers, and keys of different slots.
-    const WORDS: [&str; 44] = [
+    const WORDS: [&str; 49] = [
         "a",
         "b",
         "c",
@@ -282,6 +302,11 @@ mod tests {
         "100",
         "1e400",
         "STORE",
+        "STOREDIST",
+        "m",
+        "FROMMEMBER",
+        "BYRADIUS",
+        "ANY",
         "BY",
         "GET",
         "LIMIT",

@@ -23,8 +23,8 @@ use crate::notice::Classes;
 use crate::store::locked::LockedSlots;
 use crate::value::{Extreme, Item, SortedSet};
 
-pub(super) use add::{AddOptions, add};
-pub(super) use combine::{Use, combine};
+pub(super) use add::{AddOptions, add, add_scored};
+pub(super) use combine::{Use, collect, combine};
 pub(super) use pop::{Pop, Shape, parse_multi_pop, pop, zmpop};
 pub(super) use query::{By, Form};
 pub(super) use range::{count, range, remove, zrangestore};

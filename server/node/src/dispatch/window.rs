@@ -129,6 +129,7 @@ impl Window {
                 | Group::String
                 | Group::Bitmap
                 | Group::List
+                | Group::Geo
                 | Group::PubSub
                 | Group::Transactions
                 | Group::Connection

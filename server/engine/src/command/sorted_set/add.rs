@@ -1,4 +1,4 @@
-//! `ZADD` and `ZINCRBY`.
+//! `ZADD` and `ZINCRBY`, and what adds the members of GEOADD.
 //!
 //! All scores are read before the first member is added, so a wrong one changes nothing. ZINCRBY is ZADD with INCR, down
 //! to reading its increment as an option if it looks like one.
@@ -50,20 +50,32 @@ impl AddOptions {
 
     /// Adds the options that the arguments begin with; how many those are.
     fn parse(mut self, arguments: Args<'_>) -> (Self, usize) {
-        let options = &mut self;
-        for (count, argument) in arguments.iter().enumerate() {
-            let option = match argument.len() {
-                2 if args::is(argument, "nx") => &mut options.nx,
-                2 if args::is(argument, "xx") => &mut options.xx,
-                2 if args::is(argument, "gt") => &mut options.gt,
-                2 if args::is(argument, "lt") => &mut options.lt,
-                2 if args::is(argument, "ch") => &mut options.ch,
-                4 if args::is(argument, "incr") => &mut options.incr,
-                _ => return (self, count),
-            };
-            *option = true;
-        }
-        (self, arguments.len())
+        let count = arguments.iter().take_while(|argument| self.set(argument)).count();
+        (self, count)
+    }
+
+    /// The options of GEOADD that the arguments begin with, and how many those are.
+    pub(in super::super) fn parse_conditions(arguments: Args<'_>) -> Result<(Self, usize), CommandError> {
+        let mut options = Self::NONE;
+        let is_one = |argument: &[u8]| ["nx", "xx", "ch"].iter().any(|option| args::is(argument, option));
+        let count = arguments.iter().take_while(|argument| is_one(argument) && options.set(argument)).count();
+        if options.nx && options.xx { Err(CommandError::Syntax) } else { Ok((options, count)) }
+    }
+
+    /// Sets the option of that name; whether there is one.
+    #[inline]
+    fn set(&mut self, argument: &[u8]) -> bool {
+        let option = match argument.len() {
+            2 if args::is(argument, "nx") => &mut self.nx,
+            2 if args::is(argument, "xx") => &mut self.xx,
+            2 if args::is(argument, "gt") => &mut self.gt,
+            2 if args::is(argument, "lt") => &mut self.lt,
+            2 if args::is(argument, "ch") => &mut self.ch,
+            4 if args::is(argument, "incr") => &mut self.incr,
+            _ => return false,
+        };
+        *option = true;
+        true
     }
 
     fn check(self, members: usize) -> Result<(), CommandError> {
@@ -111,7 +123,7 @@ impl AddOptions {
     }
 }
 
-/// What became of all pairs.
+/// What became of all members.
 #[derive(Debug, Default, Clone, Copy)]
 struct Outcome {
     /// How many members the reply counts.
@@ -120,20 +132,17 @@ struct Outcome {
     last: Option<f64>,
 }
 
-/// Adds the pairs, of which the first score is read already; the others are known to be scores.
-fn add_pairs(
+/// Adds members to a set that is ready for them. The scores are known to be ones, whether they are read already or not.
+fn add_members<'k>(
     options: AddOptions,
     key: &[u8],
-    (first, pairs): (f64, Args<'_>),
+    members: impl Iterator<Item = Result<(f64, &'k [u8]), CommandError>>,
     set: &mut SortedSet,
     emitter: &Emitter<'_, '_>,
 ) -> Result<Outcome, CommandError> {
-    let longest = pairs.iter().skip(1).step_by(2).map(<[u8]>::len).max().unwrap_or(0);
-    set.prepare(pairs.len() / 2, longest, emitter.limits());
     let (mut outcome, mut changed) = (Outcome::default(), false);
-    for index in (0..pairs.len()).step_by(2) {
-        let score = if index == 0 { first } else { args::float(pairs.at(index))? };
-        let member = pairs.at(index + 1);
+    for scored in members {
+        let (score, member) = scored?;
         let (counts, score) = match options.apply(set, member, score, emitter)? {
             Added::Nothing => continue,
             Added::Same(score) => {
@@ -152,6 +161,40 @@ fn add_pairs(
         emitter.notify(Classes::SORTED_SET, if options.incr { "zincr" } else { "zadd" });
     }
     Ok(outcome)
+}
+
+/// Adds members to the set at a key, of which the longest is so long.
+#[inline]
+fn add_to_key<'k>(
+    options: AddOptions,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    key: &[u8],
+    longest: usize,
+    members: impl ExactSizeIterator<Item = Result<(f64, &'k [u8]), CommandError>>,
+) -> Result<Outcome, CommandError> {
+    let add = |set: &mut SortedSet, emitter: &Emitter<'_, '_>| {
+        set.prepare(members.len(), longest, emitter.limits());
+        add_members(options, key, members, set, emitter)
+    };
+    if options.xx {
+        Ok(slots.modify(cx, key, add)?.transpose()?.unwrap_or_default())
+    } else {
+        slots.modify_or_create(cx, key, add)?
+    }
+}
+
+/// Adds members whose scores somebody else has made; how many of them the options count.
+pub(in super::super) fn add_scored(
+    options: AddOptions,
+    cx: &mut Context<'_>,
+    slots: &mut LockedSlots<'_>,
+    key: &[u8],
+    members: &[(f64, &[u8])],
+) -> Result<usize, CommandError> {
+    let longest = members.iter().map(|(_, member)| member.len()).max().unwrap_or(0);
+    let members = members.iter().map(|&scored| Ok(scored));
+    Ok(add_to_key(options, cx, slots, key, longest, members)?.counted)
 }
 
 /// Runs ZADD with options that the command's name has already set.
@@ -174,14 +217,12 @@ pub(in super::super) fn add(
     for score in pairs.iter().step_by(2).skip(1) {
         args::float(score)?;
     }
-    let add = |set: &mut SortedSet, emitter: &Emitter<'_, '_>| {
-        add_pairs(options, key, (first, pairs), set, emitter)
-    };
-    let outcome = if options.xx {
-        slots.modify(cx, key, add)?.transpose()?.unwrap_or_default()
-    } else {
-        slots.modify_or_create(cx, key, add)??
-    };
+    let longest = pairs.iter().skip(1).step_by(2).map(<[u8]>::len).max().unwrap_or(0);
+    let members = (0..pairs.len()).step_by(2).map(|index| {
+        let score = if index == 0 { first } else { args::float(pairs.at(index))? };
+        Ok((score, pairs.at(index + 1)))
+    });
+    let outcome = add_to_key(options, cx, slots, key, longest, members)?;
     match outcome.last {
         _ if !options.incr => reply.count(outcome.counted),
         Some(score) => reply.double(score),

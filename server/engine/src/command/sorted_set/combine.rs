@@ -112,8 +112,8 @@ fn sources<'a>(command: &'static str, args: Args<'a>) -> Result<(Args<'a>, Args<
     Ok((rest.take(count), rest.skip(count)))
 }
 
-/// A sorted set of members in order.
-fn collect(members: &[(Item<'_>, f64)], limits: &Limits) -> SortedSet {
+/// A sorted set of these members.
+pub(in super::super) fn collect(members: &[(Item<'_>, f64)], limits: &Limits) -> SortedSet {
     let (mut set, mut room) = (SortedSet::new(), IntegerText::new());
     let longest = members.iter().map(|(member, _)| member.bytes(&mut room).len()).max();
     set.prepare(members.len(), longest.unwrap_or(0), limits);
