@@ -73,14 +73,15 @@ pub fn apply(bytes: &[u8]) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
-    use nuthatch_cluster::topology::{ProposalId, Role, SlotRange, TopologyChange};
+    use nuthatch_cluster::topology::{Grant, ProposalId, Role, SlotRange, TopologyChange};
+    use nuthatch_proto::ids::{Epoch, Incarnation};
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::Index;
 
     use super::*;
 
-    /// Entries that build a cluster of three and do something of everything to it.
+    /// Entries that build a cluster of four and do something of everything to it.
     fn lively() -> Vec<Vec<u8>> {
         let me = founder().id;
         let join = |number: u8| TopologyChange::Join {
@@ -88,9 +89,17 @@ mod tests {
             role: Role::Watcher,
         };
         let range = |first, last| SlotRange::from_numbers(first, last).expect("a range");
-        let changes = vec![
+        let restart = |number| TopologyChange::Register {
+            node: NodeId([number; 20]),
+            storage: StorageId([1; 16]),
+            process: ProcessId([number + 8; 16]),
+            address: founder().address,
+        };
+        let mut changes = vec![
             join(2),
             join(3),
+            join(4),
+            TopologyChange::Replicate { node: NodeId([4; 20]), primary: me },
             TopologyChange::AddSlots { node: me, ranges: vec![range(0, 99), range(200, 299)] },
             TopologyChange::AssignByRing,
             TopologyChange::DelSlots { node: me, ranges: vec![range(50, 60)] },
@@ -100,19 +109,35 @@ mod tests {
                 expected: None,
             },
             TopologyChange::SetRole { node: NodeId([2; 20]), role: Role::Voter },
-            TopologyChange::Register {
-                node: me,
-                storage: StorageId([1; 16]),
-                process: ProcessId([9; 16]),
-                address: founder().address,
-            },
+        ];
+        changes.extend(changes_of_copies());
+        changes.extend([
+            restart(1),
+            restart(4),
+            TopologyChange::ForceEmpty { shard: founder().shard, node: NodeId([4; 20]) },
             TopologyChange::Leave { node: NodeId([2; 20]) },
             TopologyChange::Config { key: "k".into(), value: Some("v".into()) },
-            TopologyChange::FlushSlots { node: me },
-        ];
+            TopologyChange::FlushSlots { node: NodeId([4; 20]) },
+        ]);
         let proposal =
             |(seq, change)| Proposal { id: ProposalId { node: me, seq }, changes: vec![change] }.encode();
         (0..).zip(changes).map(proposal).collect()
+    }
+
+    /// The fourth node, a replica of the first, comes into sync, goes, comes again, and serves for a while.
+    fn changes_of_copies() -> [TopologyChange; 5] {
+        let life = |node, life| Grant { node: NodeId([node; 20]), incarnation: Incarnation(life) };
+        let (shard, by, other) = (founder().shard, life(1, 1), life(4, 4));
+        let grow =
+            |isr_version| TopologyChange::GrowIsr { shard, epoch: Epoch(1), isr_version, by, member: other };
+        let promote = |epoch, primary, fenced| TopologyChange::Promote {
+            shard,
+            epoch: Epoch(epoch),
+            primary,
+            fenced: vec![fenced],
+        };
+        let shrink = TopologyChange::ShrinkIsr { shard, epoch: Epoch(1), isr_version: 3, by, out: other };
+        [grow(2), shrink, grow(4), promote(1, other, by), promote(2, by, other)]
     }
 
     #[test]

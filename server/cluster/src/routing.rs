@@ -6,8 +6,9 @@
 //!
 //! A node serves by its grant, this life of this node, not by its name: after a restart it serves nothing before it has
 //! registered. Losing contact with the metadata group does not stop a primary: nobody else is granted its slots meanwhile.
-//! Which error a client sees when is Redis's choice: a slot without an owner is `Hash slot not served`, and while any
-//! slot is without one and full coverage is required, every other command on keys hears `The cluster is down`.
+//! Which error a client sees when is Redis's choice: a slot that nobody can serve, because it has no owner or because its
+//! shard is offline, is `Hash slot not served`, and while any slot is without an owner and full coverage is required,
+//! every other command on keys hears `The cluster is down`. A shard that is offline takes no other down with it.
 //!
 //! Neighbours: the node's dispatch calls it with the topology it read once for the batch; `views` shows the same state.
 
@@ -94,7 +95,7 @@ pub enum Route<'a> {
         /// Where its primary answers.
         to: &'a Address,
     },
-    /// Nowhere: the slot has no owner.
+    /// Nowhere: the slot has no owner, or its owner has lost its last copy.
     SlotNotServed,
     /// Nowhere: this node cannot serve keys now.
     ClusterDown,
@@ -120,7 +121,10 @@ pub fn route<'a>(topology: &'a Topology, standing: &Standing, slot: Slot, access
     if shard.is_served_by(grant) {
         return Route::Serve;
     }
-    if access.readonly && !access.write && shard.replicas.contains(&grant) {
+    if shard.is_offline() {
+        return Route::SlotNotServed;
+    }
+    if access.readonly && !access.write && shard.has_replica(grant.node) {
         return Route::Serve;
     }
     match topology.node(shard.primary.node) {

@@ -8,8 +8,9 @@
 //!
 //! Invariants, kept by [`change`] and checked by [`Topology::broken_invariant`]:
 //! - a slot has at most one owner, and an owner is a shard of this topology;
-//! - each shard's primary is a member of that shard; node ids, shard ids and Raft ids are unique;
-//! - incarnations, epochs and the applied index never fall;
+//! - each member belongs to one shard, as its primary or as a replica; node ids, shard ids and Raft ids are unique;
+//! - who is primary was in sync by incarnation, and a shard whose last copy is lost is served by nobody (`shard`);
+//! - incarnations, epochs, versions of in-sync sets and the applied index never fall;
 //! - tombstones, remembered outcomes, settings and members are bounded in number.
 //!
 //! Neighbours: the metadata machine applies and persists it, `routing` reads one slot of it per command, `views` draws it.
@@ -34,7 +35,7 @@ pub use change::TopologyChange;
 pub use node::{Address, GroupId, Joiner, Node, NodeState, ProcessId, RaftId, Role, StorageId};
 pub use proposal::{Outcome, Proposal, ProposalId};
 pub use rejected::Rejected;
-pub use shard::{Grant, Shard};
+pub use shard::{Grant, Shard, ShardState};
 pub use slots::SlotRange;
 pub use wire::DecodeError;
 
@@ -184,14 +185,16 @@ impl Topology {
         let raft_ids: BTreeSet<RaftId> = self.nodes.values().map(|node| node.raft_id).collect();
         let highest = ShardIndex::try_from(self.shards.len()).ok();
         let owners = || Slot::all().map(|slot| self.slots.owner(slot)).filter(|&owner| owner != NOBODY);
-        let serves = |shard: &Shard| self.nodes.get(&shard.primary.node).is_some_and(|n| n.shard == shard.id);
-        [
+        let has_part = |node: &Node| {
+            self.shard(node.shard).is_some_and(|shard| shard.members().any(|member| member == node.id))
+        };
+        let of_shards = self.shards.iter().find_map(|shard| shard.broken_invariant(&self.nodes));
+        let of_all = [
             (self.nodes.iter().all(|(id, node)| *id == node.id), "a node stands under its id"),
             (raft_ids.len() == self.nodes.len(), "Raft ids are unique"),
             (raft_ids.last().is_none_or(|id| *id <= self.last_raft_id), "a Raft id is never used twice"),
             (self.shards.is_sorted_by(|a, b| a.id < b.id), "shard ids are unique and ascend"),
-            (self.shards.iter().all(serves), "a primary is a member of its shard"),
-            (self.nodes.values().all(|node| self.shard(node.shard).is_some()), "a node's shard exists"),
+            (self.nodes.values().all(has_part), "a node belongs to its shard"),
             (owners().all(|owner| Some(owner) < highest), "an owner is a shard"),
             (owners().count() == self.slots.assigned(), "owned slots are counted"),
             (!self.nodes.is_empty(), "somebody is a member"),
@@ -202,7 +205,8 @@ impl Topology {
             (self.changed <= self.applied, "what changed was applied"),
         ]
         .into_iter()
-        .find_map(|(holds, invariant)| (!holds).then_some(invariant))
+        .find_map(|(holds, invariant)| (!holds).then_some(invariant));
+        of_shards.or(of_all)
     }
 
     fn give(&mut self, slots: impl IntoIterator<Item = Slot>, shard: ShardId) {

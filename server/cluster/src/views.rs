@@ -163,8 +163,7 @@ fn ranges_by_shard(topology: &Topology) -> Vec<(&Shard, Vec<SlotRange>)> {
 
 /// The members that serve a shard, the primary first.
 fn members<'a>(topology: &'a Topology, shard: &'a Shard) -> impl Iterator<Item = &'a Node> + Clone {
-    let replicas = shard.replicas.iter().map(|replica| replica.node);
-    std::iter::once(shard.primary.node).chain(replicas).filter_map(|id| topology.node(id))
+    shard.members().filter_map(|id| topology.node(id))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Arbitrary changes for property tests, drawn from a small world, so that they meet: seven nodes, few lives, and slots
-//! that crowd at the edges.
+//! that crowd at the edges. Changes that name epochs, versions and lives would hardly ever name the right ones: those are
+//! sketches, filled in from the topology that they meet.
 
-use nuthatch_proto::ids::{Incarnation, LogIndex, NodeId, ShardId};
+use nuthatch_proto::ids::{Epoch, Incarnation, LogIndex, NodeId, ShardId};
 use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::*;
 
@@ -43,6 +45,44 @@ pub(crate) fn joiner(number: u8, slots: Vec<SlotRange>) -> Joiner {
 /// Node 1 alone, at index 1.
 pub(crate) fn alone() -> Topology {
     Topology::singleton(GroupId([9; 16]), LogIndex(1), joiner(1, Vec::new()))
+}
+
+/// The life that a member is living.
+pub(crate) fn life(topology: &Topology, node: NodeId) -> Grant {
+    let incarnation = topology.node(node).expect("a member").incarnation;
+    Grant { node, incarnation }
+}
+
+/// The topology after the change at the next index.
+pub(crate) fn after(topology: &Topology, change: &TopologyChange) -> Result<Topology, Rejected> {
+    topology.apply(LogIndex(topology.applied().0 + 1), change)
+}
+
+/// A member's next process.
+pub(crate) fn restart(topology: &Topology, number: u8) -> Topology {
+    let mut process = ProcessId([number; 16]);
+    process.0[..8].copy_from_slice(&topology.applied().0.to_be_bytes());
+    let (node, storage) = (node_id(number), StorageId([number; 16]));
+    let register = TopologyChange::Register { node, storage, process, address: address(number) };
+    after(topology, &register).expect("registers")
+}
+
+/// The primary of node 1's shard puts a replica into the in-sync set.
+pub(crate) fn grow(topology: &Topology, number: u8) -> TopologyChange {
+    let &Shard { id: shard, epoch, isr_version, primary: by, .. } =
+        topology.shard(shard_id(1)).expect("it stays");
+    TopologyChange::GrowIsr { shard, epoch, isr_version, by, member: life(topology, node_id(number)) }
+}
+
+/// Node 1 with all slots; node 2 copies it and is in sync, node 3 copies it and is not.
+pub(crate) fn copied() -> Topology {
+    let join = |number| TopologyChange::Join { joiner: joiner(number, Vec::new()), role: Role::Watcher };
+    let replicate = |number| TopologyChange::Replicate { node: node_id(number), primary: node_id(1) };
+    let slots = TopologyChange::AddSlots { node: node_id(1), ranges: vec![SlotRange::ALL] };
+    let changes = [slots, join(2), join(3), replicate(2), replicate(3)];
+    let topology =
+        changes.iter().fold(alone(), |topology, change| after(&topology, change).expect("it is legal"));
+    after(&topology, &grow(&topology, 2)).expect("it has caught up")
 }
 
 fn any_node() -> impl Strategy<Value = NodeId> {
@@ -106,7 +146,29 @@ pub(crate) fn any_change() -> impl Strategy<Value = TopologyChange> {
         }),
         1 => ("[a-c]{0,2}", proptest::option::of("[x-z]{0,3}"))
             .prop_map(|(key, value)| TopologyChange::Config { key, value }),
+        2 => (any_node(), any_node()).prop_map(|(node, primary)| TopologyChange::Replicate { node, primary }),
+        2 => any_change_of_copies(),
     ]
+}
+
+fn any_grant() -> impl Strategy<Value = Grant> {
+    (any_node(), 1..9u64).prop_map(|(node, life)| Grant { node, incarnation: Incarnation(life) })
+}
+
+/// Hardly ever legal: epochs, versions and lives are drawn.
+fn any_change_of_copies() -> impl Strategy<Value = TopologyChange> {
+    let lives = (any_grant(), any_grant(), vec(any_grant(), 0..3));
+    (0..4u8, (1..8u8).prop_map(shard_id), 1..4u64, 1..4u64, lives).prop_map(
+        |(kind, shard, epoch, isr_version, (by, other, fenced))| {
+            let epoch = Epoch(epoch);
+            match kind {
+                0 => TopologyChange::ShrinkIsr { shard, epoch, isr_version, by, out: other },
+                1 => TopologyChange::GrowIsr { shard, epoch, isr_version, by, member: other },
+                2 => TopologyChange::Promote { shard, epoch, primary: by, fenced },
+                _ => TopologyChange::ForceEmpty { shard, node: by.node },
+            }
+        },
+    )
 }
 
 /// Any proposal at all; ids repeat now and then.
@@ -115,11 +177,86 @@ pub(crate) fn any_proposal() -> impl Strategy<Value = Proposal> {
         .prop_map(|(node, seq, changes)| Proposal { id: ProposalId { node, seq }, changes })
 }
 
+/// A change about copies: what it has to name is looked up in the topology that it meets.
+#[derive(Debug, Clone)]
+pub(crate) struct Sketch {
+    kind: u8,
+    shard: Index,
+    one: Index,
+    some: u8,
+    /// It goes by what was so before.
+    is_stale: bool,
+}
+
+impl Sketch {
+    fn change(&self, topology: &Topology) -> TopologyChange {
+        let shard = self.shard.get(topology.shards());
+        let epoch = Epoch(shard.epoch.0 - u64::from(self.is_stale && self.some.is_multiple_of(2)));
+        let isr_version = shard.isr_version - u64::from(self.is_stale && !self.some.is_multiple_of(2));
+        let members: Vec<NodeId> = shard.members().collect();
+        let member = *self.one.get(&members);
+        let in_sync = *self.one.get(&shard.isr);
+        let (id, by) = (shard.id, shard.primary);
+        match self.kind {
+            0 => {
+                let nodes: Vec<NodeId> = topology.nodes().map(|node| node.id).collect();
+                TopologyChange::Replicate { node: *self.one.get(&nodes), primary: shard.primary.node }
+            }
+            1 => {
+                let member = life(topology, member);
+                TopologyChange::GrowIsr { shard: id, epoch, isr_version, by, member }
+            }
+            2 => TopologyChange::ShrinkIsr { shard: id, epoch, isr_version, by, out: in_sync },
+            3 => {
+                let picked = |place: &usize| (self.some >> place) & 1 == 1;
+                let places = (0..shard.isr.len().min(8)).filter(picked);
+                let fenced = places.map(|place| shard.isr[place]).collect();
+                TopologyChange::Promote { shard: id, epoch, primary: in_sync, fenced }
+            }
+            4 => TopologyChange::ForceEmpty { shard: id, node: member },
+            _ => {
+                let node = topology.node(member).expect("a member");
+                let (storage, address) = (node.storage, node.address.clone());
+                let process = ProcessId([self.some | 0x80; 16]);
+                TopologyChange::Register { node: node.id, storage, process, address }
+            }
+        }
+    }
+}
+
+/// A proposal, or a sketch of one.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Any(Proposal),
+    Fitting(ProposalId, Sketch),
+}
+
+impl Step {
+    /// What is proposed to that topology.
+    pub(crate) fn proposal(&self, topology: &Topology) -> Proposal {
+        match self {
+            Self::Any(proposal) => proposal.clone(),
+            Self::Fitting(id, sketch) => Proposal { id: *id, changes: vec![sketch.change(topology)] },
+        }
+    }
+}
+
+/// Any proposal, or one about copies that may well be legal.
+pub(crate) fn any_step() -> impl Strategy<Value = Step> {
+    let sketch = (0..7u8, any::<Index>(), any::<Index>(), any::<u8>(), proptest::bool::weighted(0.1))
+        .prop_map(|(kind, shard, one, some, is_stale)| Sketch { kind, shard, one, some, is_stale });
+    let id = (any_node(), 200..100_000u64).prop_map(|(node, seq)| ProposalId { node, seq });
+    prop_oneof![
+        1 => any_proposal().prop_map(Step::Any),
+        2 => (id, sketch).prop_map(|(id, sketch)| Step::Fitting(id, sketch)),
+    ]
+}
+
 /// A topology that came about by proposals.
 pub(crate) fn any_topology() -> impl Strategy<Value = Topology> {
-    vec(any_proposal(), 0..30).prop_map(|proposals| {
-        (2..)
-            .zip(&proposals)
-            .fold(alone(), |topology, (index, proposal)| topology.apply_proposal(LogIndex(index), proposal).0)
+    vec(any_step(), 0..40).prop_map(|steps| {
+        (2..).map(LogIndex).zip(&steps).fold(alone(), |topology, (index, step)| {
+            topology.apply_proposal(index, &step.proposal(&topology)).0
+        })
     })
 }

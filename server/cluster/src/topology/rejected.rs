@@ -2,7 +2,7 @@
 //!
 //! A refusal is decided by the pure apply function, so every node decides it alike; it changes nothing.
 
-use nuthatch_proto::ids::{NodeId, ShardId};
+use nuthatch_proto::ids::{Epoch, NodeId, ShardId};
 use nuthatch_proto::slot::Slot;
 
 /// Why a [`TopologyChange`](super::TopologyChange) cannot be applied. `Display` is the error's text, its code first.
@@ -63,8 +63,57 @@ pub enum Rejected {
     #[error("ERR Node {0} owns slots. Move them to other nodes before it is forgotten")]
     OwnsSlots(NodeId),
     /// Others copy what the node serves.
-    #[error("ERR Node {0} has replicas. Move them to another primary first")]
+    #[error("ERR Node {0} has replicas of the slots it owns. Move them to another primary first")]
     HasReplicas(NodeId),
+    /// CLUSTER FORGET at a replica, of its primary.
+    #[error("ERR Can't forget my master!")]
+    ForgetMyPrimary,
+    /// CLUSTER REPLICATE of the node that was asked.
+    #[error("ERR Can't replicate myself")]
+    ReplicateMyself,
+    /// CLUSTER REPLICATE of a replica.
+    #[error("ERR I can only replicate a master, not a replica.")]
+    ReplicateReplica,
+    /// CLUSTER REPLICATE at a primary that owns slots or has keys.
+    #[error("ERR To set a master the node must be empty and without assigned slots.")]
+    ReplicateNotEmpty,
+    /// What the shard holds would be lost with that node.
+    #[error("ERR Node {0} holds the only copy of its shard that is in sync")]
+    LastInSync(NodeId),
+    /// No shard has that id.
+    #[error("ERR Unknown shard {0}")]
+    UnknownShard(ShardId),
+    /// The proposer went by another epoch of the shard.
+    #[error("ERR Shard {shard} is at epoch {epoch} by now")]
+    OtherEpoch {
+        /// The shard.
+        shard: ShardId,
+        /// Its epoch.
+        epoch: Epoch,
+    },
+    /// The proposer went by another state of the shard's in-sync set.
+    #[error("ERR The in-sync set of shard {0} changed in the meantime")]
+    OtherInSyncSet(ShardId),
+    /// Only the primary changes the in-sync set.
+    #[error("ERR Node {node} is not the primary of shard {shard}")]
+    NotItsPrimary {
+        /// The shard.
+        shard: ShardId,
+        /// Who proposed.
+        node: NodeId,
+    },
+    /// Who is to leave the in-sync set, or to be promoted, is not in it in that life.
+    #[error("ERR Node {0} is not in sync with its shard")]
+    NotInSync(NodeId),
+    /// Who is to be in sync, or to begin anew, does not belong to the shard.
+    #[error("ERR Node {0} is not a replica of that shard")]
+    NotAReplica(NodeId),
+    /// Nobody is elected for a shard whose last copy is lost.
+    #[error("ERR Shard {0} is offline: no copy of it is left")]
+    ShardOffline(ShardId),
+    /// A shard whose data may be there still does not begin from nothing.
+    #[error("ERR Shard {0} is not offline: a copy of it is left")]
+    NotOffline(ShardId),
     /// Without it nobody could elect a leader: it is alone, or its part is being changed before another's.
     #[error("ERR Node {0} is the last voter of the metadata group")]
     LastVoter(NodeId),

@@ -4,9 +4,11 @@
 //! from disks and peers, so decoding checks every length, number and cross-reference, and answers [`DecodeError`] instead
 //! of panicking. Encoding is canonical: equal values give equal bytes.
 //!
-//! `wire/state.rs` converts the topology, `wire/changes.rs` the changes; the parts they share are below.
+//! `wire/state.rs` converts the topology, `wire/changes.rs` the changes (those about copies with `wire/replication.rs`);
+//! the parts they share are below.
 
 mod changes;
+mod replication;
 mod state;
 
 use nuthatch_proto::ids::{Incarnation, NodeId, ShardId};
@@ -14,7 +16,7 @@ use nuthatch_proto::rpc;
 use nuthatch_proto::slot::Slot;
 
 use super::node::{Address, GroupId, NodeState, ProcessId, Role, StorageId};
-use super::shard::Grant;
+use super::shard::{Grant, ShardState};
 use super::slots::SlotRange;
 
 /// Why bytes are no topology or no proposal.
@@ -128,8 +130,37 @@ fn state_number(state: NodeState) -> i32 {
     state.into()
 }
 
+fn shard_state(number: i32) -> Result<ShardState, DecodeError> {
+    match rpc::TopologyShardState::try_from(number) {
+        Ok(rpc::TopologyShardState::Active) => Ok(ShardState::Active),
+        Ok(rpc::TopologyShardState::Offline) => Ok(ShardState::Offline),
+        Ok(rpc::TopologyShardState::Unspecified) | Err(_) => Err(DecodeError::Impossible("a shard's state")),
+    }
+}
+
+fn shard_state_number(state: ShardState) -> i32 {
+    let state = match state {
+        ShardState::Active => rpc::TopologyShardState::Active,
+        ShardState::Offline => rpc::TopologyShardState::Offline,
+    };
+    state.into()
+}
+
+/// A number that rises by one at a time: it cannot have come near the end of its type.
+fn counter(number: u64, field: &'static str) -> Result<u64, DecodeError> {
+    if number <= u64::MAX / 2 { Ok(number) } else { Err(DecodeError::Impossible(field)) }
+}
+
 fn grant(message: &rpc::TopologyGrant) -> Result<Grant, DecodeError> {
     Ok(Grant { node: node_id(&message.node)?, incarnation: Incarnation(message.incarnation) })
+}
+
+fn required_grant(message: Option<&rpc::TopologyGrant>, field: &'static str) -> Result<Grant, DecodeError> {
+    grant(message.ok_or(DecodeError::Missing(field))?)
+}
+
+fn grants(messages: &[rpc::TopologyGrant]) -> Result<Vec<Grant>, DecodeError> {
+    messages.iter().map(grant).collect()
 }
 
 fn grant_message(grant: Grant) -> rpc::TopologyGrant {
@@ -138,10 +169,12 @@ fn grant_message(grant: Grant) -> rpc::TopologyGrant {
 
 #[cfg(test)]
 mod tests {
+    use nuthatch_proto::rpc;
     use proptest::prelude::*;
+    use prost::Message as _;
 
     use super::super::arbitrary::{alone, any_proposal, any_topology};
-    use super::super::{Proposal, Topology};
+    use super::super::{Proposal, ShardState, Topology};
     use super::DecodeError;
 
     proptest! {
@@ -201,5 +234,25 @@ mod tests {
             Topology::decode(&doubled.encode()),
             Err(DecodeError::Inconsistent("shard ids are unique and ascend"))
         );
+        let mut nobody = alone();
+        nobody.shards[0].state = ShardState::Offline;
+        assert_eq!(
+            Topology::decode(&nobody.encode()),
+            Err(DecodeError::Inconsistent("an offline shard has lost its last copy"))
+        );
+        let mut late = alone();
+        late.shards[0].epoch.0 = u64::MAX;
+        assert_eq!(Topology::decode(&late.encode()), Err(DecodeError::Impossible("an epoch")));
+    }
+
+    /// What was written when a shard was its primary alone, and said nothing of an in-sync set.
+    #[test]
+    fn shards_of_the_time_before_replicas_are_read() {
+        let mut message = rpc::TopologyState::decode(&alone().encode()[..]).expect("a message");
+        let shard = &mut message.shards[0];
+        (shard.isr, shard.isr_version, shard.state, shard.history) = (Vec::new(), 0, 0, 0);
+        let read = Topology::decode(&message.encode_to_vec()).expect("a topology");
+        let shard = &read.shards()[0];
+        assert_eq!((&shard.isr[..], shard.state), (&[shard.primary][..], ShardState::Active));
     }
 }

@@ -1,17 +1,16 @@
 //! Who belongs to the cluster: registering, joining, forgetting, leaving.
 //!
-//! A node is admitted with a shard of its own, so a fresh member is an empty primary. As long as a shard has no
-//! replica, nobody else could serve it, so its primary's next life is granted it at once: empty, as a cache's restart is.
+//! A node is admitted with a shard of its own, so a fresh member is an empty primary. What a new life or a departure means
+//! for the node's shard is `replication`'s to say.
 //!
-//! Forgetting answers OK for whom it has forgotten before, because tools tell every node in turn.
+//! Forgetting answers OK for whom it has forgotten before, because tools tell every node in turn. It takes slots from
+//! nobody; leaving does, unless others copy them.
 
-use nuthatch_proto::ids::{Epoch, Incarnation, LogIndex, NodeId};
+use nuthatch_proto::ids::{Incarnation, LogIndex, NodeId};
 
 use super::super::node::{Address, Joiner, Node, NodeState, ProcessId, RaftId, Role, StorageId};
 use super::super::shard::{Grant, Shard};
-use super::super::slots::ShardIndex;
 use super::super::{MAX_NODES, MAX_TOMBSTONES, Rejected, Topology};
-use std::sync::Arc;
 
 impl Topology {
     pub(super) fn register(
@@ -35,22 +34,11 @@ impl Topology {
             return Ok(());
         }
         node.process = process;
-        node.incarnation = Incarnation(index.0);
-        self.regrant(index, id, Incarnation(index.0));
+        // The index, unless one entry registers several: no two lives of a node are the same.
+        let incarnation = Incarnation(index.0.max(node.incarnation.0 + 1));
+        node.incarnation = incarnation;
+        self.note_new_life(index, Grant { node: id, incarnation });
         Ok(())
-    }
-
-    /// A new life copies nothing any more, and serves what nobody else could.
-    fn regrant(&mut self, index: LogIndex, node: NodeId, incarnation: Incarnation) {
-        let slot_epoch = self.next_epoch(index);
-        for shard in &mut self.shards {
-            shard.replicas.retain(|replica| replica.node != node);
-            if shard.primary.node == node && shard.replicas.is_empty() {
-                shard.primary.incarnation = incarnation;
-                shard.epoch = Epoch(shard.epoch.0 + 1);
-                shard.slot_epoch = slot_epoch;
-            }
-        }
     }
 
     pub(super) fn join(&mut self, index: LogIndex, joiner: &Joiner, role: Role) -> Result<(), Rejected> {
@@ -100,7 +88,7 @@ impl Topology {
         self.nodes.insert(id, node);
         let primary = Grant { node: id, incarnation };
         let slot_epoch = self.next_epoch(index);
-        self.insert_shard(Shard { id: shard, epoch: Epoch(1), primary, replicas: Vec::new(), slot_epoch });
+        self.insert_shard(Shard::found(shard, primary, index, slot_epoch));
         self.give(slots.iter().flat_map(|range| range.slots()), shard);
     }
 
@@ -111,7 +99,11 @@ impl Topology {
         if id == by {
             return Err(Rejected::ForgetMyself);
         }
-        if self.shards.iter().any(|shard| shard.primary.node == id && !self.ranges_of(shard.id).is_empty()) {
+        let shard = self.shard(node.shard).filter(|shard| shard.primary.node == id);
+        if shard.is_some_and(|shard| shard.has_replica(by)) {
+            return Err(Rejected::ForgetMyPrimary);
+        }
+        if shard.is_some_and(|shard| self.owns_slots(shard.id)) {
             return Err(Rejected::OwnsSlots(id));
         }
         self.may_go(node)?;
@@ -129,9 +121,7 @@ impl Topology {
     }
 
     fn may_go(&self, node: &Node) -> Result<(), Rejected> {
-        if self.shards.iter().any(|shard| shard.primary.node == node.id && !shard.replicas.is_empty()) {
-            return Err(Rejected::HasReplicas(node.id));
-        }
+        self.may_withdraw(node.id)?;
         // The only voter may go: it votes until the metadata group has made another node one in its place.
         if self.nodes.len() == 1 {
             return Err(Rejected::LastVoter(node.id));
@@ -140,16 +130,8 @@ impl Topology {
     }
 
     fn remove(&mut self, index: LogIndex, id: NodeId) {
+        self.withdraw(index, id);
         self.nodes.remove(&id);
-        for shard in &mut self.shards {
-            shard.replicas.retain(|replica| replica.node != id);
-        }
-        while let Some(place) = self.shards.iter().position(|shard| shard.primary.node == id) {
-            self.shards.remove(place);
-            if let Ok(place) = ShardIndex::try_from(place) {
-                Arc::make_mut(&mut self.slots).remove_place(place);
-            }
-        }
         self.tombstones.insert(id, index);
         if self.tombstones.len() > MAX_TOMBSTONES {
             let oldest = self.tombstones.iter().min_by_key(|(id, index)| (**index, **id)).map(|(id, _)| *id);
@@ -159,14 +141,6 @@ impl Topology {
         }
         let Self { nodes, tombstones, outcomes, .. } = self;
         outcomes.0.retain(|id, _| nodes.contains_key(id) || tombstones.contains_key(id));
-    }
-
-    fn insert_shard(&mut self, shard: Shard) {
-        let place = self.shards.partition_point(|other| other.id < shard.id);
-        self.shards.insert(place, shard);
-        if let Ok(place) = ShardIndex::try_from(place) {
-            Arc::make_mut(&mut self.slots).insert_place(place);
-        }
     }
 }
 

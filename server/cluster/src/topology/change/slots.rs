@@ -75,8 +75,8 @@ impl Topology {
     }
 
     pub(super) fn assign_by_ring(&mut self, index: LogIndex) -> Result<(), Rejected> {
-        let members: Vec<ring::Member> =
-            self.shards.iter().map(|shard| ring::Member::new(shard.id)).collect();
+        let served = self.shards.iter().filter(|shard| !shard.is_offline());
+        let members: Vec<ring::Member> = served.map(|shard| ring::Member::new(shard.id)).collect();
         let plan = ring::fill(&members, |slot| self.owner(slot).map(|shard| shard.id));
         let mut winners = BTreeSet::new();
         for step in plan.moves {

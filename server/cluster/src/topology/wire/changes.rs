@@ -10,7 +10,7 @@ use prost::Message;
 use super::super::TopologyChange;
 use super::super::node::{Joiner, Role};
 use super::super::proposal::{Proposal, ProposalId};
-use super::DecodeError;
+use super::{DecodeError, replication};
 
 impl Proposal {
     /// The proposal as bytes: the data of a log entry.
@@ -77,6 +77,17 @@ fn to_kind(change: &TopologyChange) -> kinds::Kind {
         TopologyChange::Config { key, value } => {
             kinds::Kind::Config(kinds::Config { key: key.clone(), value: value.clone() })
         }
+        TopologyChange::Replicate { node, primary } => replication::to_replicate(*node, *primary),
+        &TopologyChange::ShrinkIsr { shard, epoch, isr_version, by, out } => {
+            replication::to_shrink((shard, epoch, isr_version, by), out)
+        }
+        &TopologyChange::GrowIsr { shard, epoch, isr_version, by, member } => {
+            replication::to_grow((shard, epoch, isr_version, by), member)
+        }
+        TopologyChange::Promote { shard, epoch, primary, fenced } => {
+            replication::to_promote(*shard, *epoch, *primary, fenced)
+        }
+        TopologyChange::ForceEmpty { shard, node } => replication::to_force_empty(*shard, *node),
     }
 }
 
@@ -134,6 +145,11 @@ fn from_kind(kind: kinds::Kind) -> Result<TopologyChange, DecodeError> {
             state: super::state(message.state)?,
         },
         kinds::Kind::Config(message) => TopologyChange::Config { key: message.key, value: message.value },
+        kinds::Kind::Replicate(message) => replication::from_replicate(&message)?,
+        kinds::Kind::ShrinkIsr(message) => replication::from_shrink(&message)?,
+        kinds::Kind::GrowIsr(message) => replication::from_grow(&message)?,
+        kinds::Kind::Promote(message) => replication::from_promote(&message)?,
+        kinds::Kind::ForceEmpty(message) => replication::from_force_empty(&message)?,
     })
 }
 

@@ -12,7 +12,7 @@ use prost::Message;
 
 use super::super::node::{Node, RaftId};
 use super::super::proposal::{OUTCOMES_PER_NODE, Outcome, Outcomes};
-use super::super::shard::Shard;
+use super::super::shard::{Shard, ShardState};
 use super::super::slots::{NOBODY, ShardIndex, SlotRange, SlotTable};
 use super::super::{MAX_NODES, Topology};
 use super::DecodeError;
@@ -72,7 +72,7 @@ impl Topology {
             group: super::group_id(&message.group_id)?,
             applied: LogIndex(message.applied),
             changed: LogIndex(message.changed),
-            last_raft_id: RaftId(message.last_raft_id),
+            last_raft_id: RaftId(super::counter(message.last_raft_id, "a Raft id")?),
             nodes: nodes.into_iter().map(|node| (node.id, node)).collect(),
             shards: message.shards.iter().map(shard).collect::<Result<_, _>>()?,
             slots: Arc::new(slot_table(&message.shards)?),
@@ -105,7 +105,7 @@ fn node(message: rpc::TopologyNode) -> Result<Node, DecodeError> {
     let node = Node {
         id: super::node_id(&message.id)?,
         address: super::address(message.address)?,
-        incarnation: Incarnation(message.incarnation),
+        incarnation: Incarnation(super::counter(message.incarnation, "an incarnation")?),
         storage: super::storage_id(&message.storage)?,
         process: super::process_id(&message.process)?,
         raft_id: RaftId(message.raft_id),
@@ -121,20 +121,34 @@ fn shard_message(shard: &Shard, slots: &[SlotRange]) -> rpc::TopologyShard {
         id: shard.id.0.to_vec().into(),
         epoch: shard.epoch.0,
         primary: Some(super::grant_message(shard.primary)),
-        replicas: shard.replicas.iter().copied().map(super::grant_message).collect(),
         slot_epoch: shard.slot_epoch.0,
         slots: super::spans(slots),
+        isr: shard.isr.iter().copied().map(super::grant_message).collect(),
+        isr_version: shard.isr_version,
+        replicas: shard.replicas.iter().map(|node| node.0.to_vec().into()).collect(),
+        state: super::shard_state_number(shard.state),
+        history: shard.history.0,
     }
 }
 
 fn shard(message: &rpc::TopologyShard) -> Result<Shard, DecodeError> {
-    let primary = message.primary.as_ref().ok_or(DecodeError::Missing("a shard's primary"))?;
+    let primary = super::required_grant(message.primary.as_ref(), "a shard's primary")?;
+    let before_replicas =
+        message.isr.is_empty() && message.state == i32::from(rpc::TopologyShardState::Unspecified);
+    let (isr, state) = match before_replicas {
+        true => (vec![primary], ShardState::Active),
+        false => (super::grants(&message.isr)?, super::shard_state(message.state)?),
+    };
     Ok(Shard {
         id: super::shard_id(&message.id)?,
-        epoch: Epoch(message.epoch),
-        primary: super::grant(primary)?,
-        replicas: message.replicas.iter().map(super::grant).collect::<Result<_, _>>()?,
-        slot_epoch: LogIndex(message.slot_epoch),
+        epoch: Epoch(super::counter(message.epoch, "an epoch")?),
+        primary,
+        isr,
+        isr_version: super::counter(message.isr_version, "a version of an in-sync set")?,
+        replicas: message.replicas.iter().map(|id| super::node_id(id)).collect::<Result<_, _>>()?,
+        state,
+        history: LogIndex(message.history),
+        slot_epoch: LogIndex(super::counter(message.slot_epoch, "an epoch of slots")?),
     })
 }
 
