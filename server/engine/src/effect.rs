@@ -8,7 +8,10 @@
 //!
 //! Effects are emitted under the lock of their slot, in the order of the changes. They borrow the arguments of the
 //! command; a sink that keeps them copies them. While the engine is followed ([`crate::Engine::follow`]) the sink also
-//! hears which command they come from, and where those end that nobody may see a part of.
+//! hears which command they come from, and where those end that nobody may see a part of. As bytes they are records
+//! ([`record`]).
+
+pub mod record;
 
 use nuthatch_proto::command_table::{DataCommand, KeyspaceCommand};
 use nuthatch_proto::ids::Timestamp;

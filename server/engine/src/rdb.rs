@@ -81,6 +81,19 @@ pub(crate) fn dump(value: ValueRef<'_>, version: Version) -> Vec<u8> {
     out
 }
 
+/// Appends an object as a payload has it, for another node of ours.
+pub(crate) fn append_object(out: &mut Vec<u8>, object: &Object) {
+    save::value(out, None, ValueRef::Object(object), Version::Ours);
+}
+
+/// The object that was appended.
+pub(crate) fn read_object(bytes: &[u8], limits: &Limits) -> Option<Object> {
+    match load::value(bytes, limits) {
+        Ok(Value::Object(object)) => Some(object),
+        Ok(Value::String(_)) | Err(read::Malformed) => None,
+    }
+}
+
 /// The value of a payload.
 pub(crate) fn restore(payload: &[u8], limits: &Limits) -> Result<Value, BadPayload> {
     let at = payload.len().checked_sub(FOOTER).ok_or(BadPayload::Footer)?;
@@ -152,7 +165,7 @@ mod tests {
         ) {
             let elements: Vec<_> = elements.into_iter().map(String::into_bytes).collect();
             for value in values(&elements) {
-                for version in [Version::Current, Version::Oldest] {
+                for version in [Version::Current, Version::Oldest, Version::Ours] {
                     let payload = dump(as_ref(&value), version);
                     let again = restore(&payload, &Limits::default()).expect("our own payload");
                     prop_assert_eq!(contents(&again), contents(&value));

@@ -1,7 +1,7 @@
 //! From a value of ours to the bytes of a payload, in the plain forms that every version of Redis reads.
 //!
 //! Strings that are small integers are written as integers, longer ones compressed where that makes them shorter, as
-//! Redis does.
+//! Redis does; but not for a copy of ours, which is written under the lock of a slot and soon read again.
 
 use super::kind;
 use crate::store::entry::ValueRef;
@@ -14,12 +14,14 @@ pub(crate) enum Version {
     Current,
     /// Also servers as old as Redis 5, as a target of MIGRATE may be.
     Oldest,
+    /// Another node of ours.
+    Ours,
 }
 
 impl Version {
     fn number(self) -> u16 {
         match self {
-            Self::Current => 11,
+            Self::Current | Self::Ours => 11,
             Self::Oldest => 9,
         }
     }
@@ -33,6 +35,11 @@ const COMPRESS_FROM: usize = 21;
 
 /// Writes a value with its type, and in a file with its key between them; the number of the format's version.
 pub(super) fn value(out: &mut Vec<u8>, key: Option<&[u8]>, value: ValueRef<'_>, version: Version) -> u16 {
+    let string = if version == Version::Ours { plain_string } else { string };
+    let item = |out: &mut Vec<u8>, item: Item<'_>| match item {
+        Item::Bytes(bytes) => string(out, bytes),
+        Item::Integer(number) => integer(out, number),
+    };
     let begin = |out: &mut Vec<u8>, kind| {
         out.push(kind);
         key.into_iter().for_each(|key| string(out, key));
@@ -52,9 +59,9 @@ pub(super) fn value(out: &mut Vec<u8>, key: Option<&[u8]>, value: ValueRef<'_>, 
             length(out, set.len());
             set.iter().for_each(|member| item(out, member));
         }
-        ValueRef::Object(Object::Hash(hash)) if hash.has_deadlines() && version == Version::Current => {
+        ValueRef::Object(Object::Hash(hash)) if hash.has_deadlines() && version != Version::Oldest => {
             begin(out, kind::HASH_METADATA);
-            expiring_hash(out, hash);
+            expiring_hash(out, hash, item);
             return EXPIRING_HASHES;
         }
         ValueRef::Object(Object::Hash(hash)) => {
@@ -78,7 +85,7 @@ pub(super) fn value(out: &mut Vec<u8>, key: Option<&[u8]>, value: ValueRef<'_>, 
 }
 
 /// The earliest deadline and the fields, each with how much later its own is, and one more.
-fn expiring_hash(out: &mut Vec<u8>, hash: &Hash) {
+fn expiring_hash(out: &mut Vec<u8>, hash: &Hash, item: impl Fn(&mut Vec<u8>, Item<'_>)) {
     let earliest = hash.next_deadline().map_or(0, |deadline| deadline.0);
     out.extend_from_slice(&earliest.to_le_bytes());
     length(out, hash.len());
@@ -108,17 +115,7 @@ pub(super) fn length(out: &mut Vec<u8>, length: usize) {
     }
 }
 
-fn item(out: &mut Vec<u8>, item: Item<'_>) {
-    match item {
-        Item::Bytes(bytes) => string(out, bytes),
-        Item::Integer(number) => integer(out, number),
-    }
-}
-
 pub(super) fn string(out: &mut Vec<u8>, bytes: &[u8]) {
-    if let Item::Integer(number) = Item::new(bytes) {
-        return integer(out, number);
-    }
     if bytes.len() >= COMPRESS_FROM
         && let Ok(packed) = lzf::compress(bytes)
         && packed.len() + 4 < bytes.len()
@@ -128,6 +125,14 @@ pub(super) fn string(out: &mut Vec<u8>, bytes: &[u8]) {
         length(out, bytes.len());
         out.extend_from_slice(&packed);
         return;
+    }
+    plain_string(out, bytes);
+}
+
+/// The same, not compressed.
+fn plain_string(out: &mut Vec<u8>, bytes: &[u8]) {
+    if let Item::Integer(number) = Item::new(bytes) {
+        return integer(out, number);
     }
     length(out, bytes.len());
     out.extend_from_slice(bytes);
