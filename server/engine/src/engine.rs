@@ -91,16 +91,28 @@ pub struct Engine {
 }
 
 /// What all slots have in common: the keyed hash of their tables, what may be tuned in them (the limits of the
-/// collections bring the same seed), and where their garbage goes.
+/// collections bring the same seed), whether they are copies, and where their garbage goes.
 pub(crate) struct KeyHash {
     state: FixedState,
     pub(crate) tuned: Tuned,
     pub(crate) reclaim: Reclaim,
+    passive: AtomicBool,
 }
 
 impl KeyHash {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { state: FixedState::with_seed(seed), tuned: Tuned::new(seed), reclaim: Reclaim::default() }
+        Self {
+            state: FixedState::with_seed(seed),
+            tuned: Tuned::new(seed),
+            reclaim: Reclaim::default(),
+            passive: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether what is past its deadline stays, hidden, until somebody says that it is gone.
+    #[inline]
+    pub(crate) fn is_passive(&self) -> bool {
+        self.passive.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -135,6 +147,18 @@ impl Engine {
     /// Has the commands from now on go by these figures. Values that are there stay as they are.
     pub fn tune(&self, tuning: Tuning) {
         self.hash.tuned.set(tuning);
+    }
+
+    /// Makes the engine a copy, which hides what is past its deadline and removes it only when a record says so
+    /// ([`Self::apply`]), or no longer. While it is one, only commands that write nothing may be run, and their time is
+    /// to be the primary's. To be called while no thread has a turn.
+    pub fn set_passive(&self, passive: bool) {
+        self.hash.passive.store(passive, Ordering::Relaxed);
+    }
+
+    /// Whether the engine is a copy.
+    pub fn is_passive(&self) -> bool {
+        self.hash.is_passive()
     }
 
     /// Runs a command on keys. `slot` is that of its first key; the caller has checked the number of arguments against
@@ -394,14 +418,26 @@ impl Engine {
         }
     }
 
+    /// The same for all keys of a slot that are new there.
+    pub(crate) fn push_hints(&self, cx: &Context<'_>, at: Place, slot: &SlotData) {
+        if let Some(database) = self.databases.existing(at.db) {
+            database.wheels.push_slot(cx.now, &self.hash, at.slot, slot);
+        }
+    }
+
     /// Removes keys whose deadline has passed, in all databases. The work is bounded: at most about `budget` hints
     /// are followed. Answers how many were; if that reaches `budget`, more may be due. To be called every few tens of
-    /// milliseconds; [`Stats::expired_keys`](crate::Stats) counts the keys that were removed.
+    /// milliseconds, of a copy too, which removes nothing; [`Stats::expired_keys`](crate::Stats) counts the keys that were
+    /// removed.
     pub fn expire_due(&self, cx: &mut Context<'_>, budget: usize) -> usize {
         let _no_swap = self.swapping.read();
         let mut handled = 0;
         for db in 0..self.databases.len() {
             let Some(database) = self.databases.existing(db) else { continue };
+            if self.is_passive() {
+                database.wheels.compare_all(cx, &self.hash, &database.slots);
+                continue;
+            }
             let left = budget - handled;
             handled += database.wheels.expire_due(cx, &self.hash, db, &database.slots, left);
         }

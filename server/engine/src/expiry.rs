@@ -12,6 +12,8 @@
 //! A hash of which fields have deadlines says itself when somebody is to come ([`Hash::call`]), and whoever has come asks
 //! it again: it has one hint that counts, however many of its fields expire.
 //!
+//! On a copy nothing is removed: hints are pushed and compared, and lie there for the day when it becomes a primary.
+//!
 //! Locks are taken in the order slot, then wheel.
 
 pub(crate) mod wheel;
@@ -23,8 +25,8 @@ use smallvec::SmallVec;
 
 use crate::context::Context;
 use crate::engine::KeyHash;
-use crate::store::entry::ValueRef;
-use crate::store::slot::{Gate, Place, SlotCell};
+use crate::store::entry::{Entry, ValueRef};
+use crate::store::slot::{Gate, Place, SlotCell, SlotData};
 use crate::store::table::Table;
 use crate::value::Hash;
 use wheel::{GROUP_BITS, Hint, PLACE_BITS, Wheel};
@@ -70,6 +72,15 @@ impl Wheels {
         self.groups[group].lock().push(now, hint, deadline);
     }
 
+    /// The same for every deadline in a slot.
+    pub(crate) fn push_slot(&self, now: Timestamp, hasher: &KeyHash, slot: Slot, data: &SlotData) {
+        if data.timed() > 0 {
+            for (entry, deadline) in deadlines(data) {
+                self.push(now, slot, hasher.of(entry.key()), deadline);
+            }
+        }
+    }
+
     /// Exchanges the hints with those of another database. Slots may be locked, but no other wheels.
     pub(crate) fn swap(&self, other: &Self) {
         for (own, other) in self.groups.iter().zip(&other.groups) {
@@ -103,6 +114,13 @@ impl Wheels {
             }
         }
         handled
+    }
+
+    /// Forgets stale hints, and does nothing else.
+    pub(crate) fn compare_all(&self, cx: &Context<'_>, hasher: &KeyHash, slots: &[SlotCell]) {
+        for (number, slots) in slots.chunks(1 << GROUP_BITS).enumerate() {
+            self.compare(cx, hasher, number, slots);
+        }
     }
 
     /// Looks where a hint points.
@@ -156,15 +174,9 @@ impl Wheels {
                 continue;
             }
             let mut group = self.groups[number].lock();
-            for entry in data.iter() {
-                let call = match entry.value() {
-                    ValueRef::Object(object) => object.expiring().and_then(Hash::called),
-                    ValueRef::String(_) => None,
-                };
-                for deadline in entry.deadline().into_iter().chain(call) {
-                    let place = Table::leading(hasher.of(entry.key()), PLACE_BITS) as u32;
-                    group.push(cx.now, Hint { slot: within, place }, deadline);
-                }
+            for (entry, deadline) in deadlines(&data) {
+                let place = Table::leading(hasher.of(entry.key()), PLACE_BITS) as u32;
+                group.push(cx.now, Hint { slot: within, place }, deadline);
             }
         }
     }
@@ -174,6 +186,17 @@ impl Wheels {
     fn len(&self) -> usize {
         self.groups.iter().map(|group| group.lock().wheel.as_ref().map_or(0, |wheel| wheel.len())).sum()
     }
+}
+
+/// The times at which somebody is to look at entries of a slot.
+fn deadlines(slot: &SlotData) -> impl Iterator<Item = (&Entry, Timestamp)> {
+    slot.iter().flat_map(|entry| {
+        let call = match entry.value() {
+            ValueRef::Object(object) => object.expiring().and_then(Hash::called),
+            ValueRef::String(_) => None,
+        };
+        entry.deadline().into_iter().chain(call).map(move |deadline| (entry, deadline))
+    })
 }
 
 impl Group {
@@ -326,6 +349,59 @@ mod tests {
         bench.now += RETRY_AFTER + 16;
         bench.expire(10);
         assert_eq!(bench.engine.count_keys_in_slot(0, slot), 0);
+    }
+
+    #[test]
+    fn a_copy_hides_what_is_past_its_deadline_until_it_is_a_primary() {
+        let mut bench = Bench::new();
+        bench.check_all(&[("SET a 1 PX 100", "+OK"), ("SET b 1", "+OK"), ("HSET h e 0 f 1 g 2", ":3")]);
+        bench.check_all(&[("HPEXPIRE h 50 FIELDS 1 e", "[:1]"), ("HPEXPIRE h 100 FIELDS 1 f", "[:1]")]);
+        bench.check_all(&[("HSET i f 1", ":1"), ("HPEXPIRE i 100 FIELDS 1 f", "[:1]")]);
+        bench.effects();
+        bench.engine.set_passive(true);
+        assert!(bench.engine.is_passive());
+        let before = bench.engine.digest_slot(Slot::of_key(b"h"), || ());
+        bench.now += 50;
+        bench.check_all(&[("HMGET h e f", "[nil 1]"), ("GET a", "1"), ("EXISTS i", ":1")]);
+        bench.now += 50;
+        bench.check_all(&[
+            ("GET a", "nil"),
+            ("EXISTS a i h b", ":2"),
+            ("TYPE i", "+none"),
+            ("HMGET h e f g", "[nil nil 2]"),
+            ("HLEN h", ":1"),
+            ("HGETALL h", "[g 2]"),
+            ("HSCAN h 0", "[0 [g 2]]"),
+            ("HTTL h FIELDS 2 e g", "[:-2 :-1]"),
+            ("HLEN i", ":0"),
+            ("SCAN 0 MATCH [ai]", "[0 []]"),
+            ("KEYS [ai]", "[]"),
+            ("DBSIZE", ":4"),
+        ]);
+        assert_eq!((bench.expire(100), bench.effects().len()), (0, 0));
+        assert_eq!((bench.stats.expired_keys, bench.stats.expired_fields), (0, 0));
+        // It is all there, for other copies and for those who compare.
+        assert_eq!(bench.engine.digest_slot(Slot::of_key(b"h"), || ()), before);
+        bench.engine.set_passive(false);
+        bench.now += 16;
+        bench.expire(100);
+        let mut effects = bench.effects();
+        effects.sort();
+        assert_eq!(effects, ["delete a", "hdel h e", "hdel h f", "hdel i f"]);
+        bench.check_all(&[("DBSIZE", ":2"), ("HGETALL h", "[g 2]")]);
+    }
+
+    #[test]
+    fn stale_hints_do_not_pile_up_on_a_copy_either() {
+        let mut bench = Bench::new();
+        bench.check("SET {g}stays 1 EX 5000", "+OK");
+        for n in 0..2 * COMPARE_FROM {
+            bench.check(&format!("SET {{g}}{n} 1 EX 1000"), "+OK");
+            bench.check(&format!("DEL {{g}}{n}"), ":1");
+        }
+        bench.engine.set_passive(true);
+        bench.now += COMPARE_EVERY;
+        assert_eq!((bench.expire(10), hints(&bench)), (0, 1));
     }
 
     #[test]

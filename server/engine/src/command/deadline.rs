@@ -316,15 +316,19 @@ mod tests {
     fn an_expired_key_that_is_to_stay_is_gone_all_the_same() {
         let mut bench = Bench::new();
         bench.check_all(&[("SET a 1 PX 100", "+OK"), ("SET b 1 PX 100", "+OK")]);
+        bench.check_all(&[("HSET h f 1 g 2", ":2"), ("HPEXPIRE h 100 FIELDS 2 f g", "[:1 :1]")]);
         bench.effects();
         bench.now += 100;
         bench.keep_expired = true;
-        bench.check_all(&[("GET a", "nil"), ("EXISTS a b", ":0"), ("TTL a", ":-2"), ("RANDOMKEY", "nil")]);
+        bench.check_all(&[("GET a", "nil"), ("EXISTS a b h", ":0"), ("TTL a", ":-2"), ("RANDOMKEY", "nil")]);
+        bench.check_all(&[("HGET h f", "nil"), ("HLEN h", ":0")]);
         assert_eq!(
             (bench.effects().len(), bench.stats.expired_keys, bench.run("DBSIZE")),
-            (0, 0, ":2".to_owned())
+            (0, 0, ":3".to_owned())
         );
         bench.keep_expired = false;
+        bench.check_all(&[("HSET h g 3", ":1"), ("HGETALL h", "[g 3]")]);
+        assert_eq!(bench.effects(), ["hdel h f", "hdel h g", "hset h g 3"]);
         bench.check("GET a", "nil");
         assert_eq!((bench.effects(), bench.stats.expired_keys), (vec!["delete a".to_owned()], 1));
     }

@@ -13,7 +13,7 @@ use super::scan::{self, Page, ScanOptions, Scanned};
 use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::engine::Engine;
-use crate::store::entry::Entry;
+use crate::store::entry::{Entry, ValueRef};
 use crate::store::slot::Place;
 use crate::value::Item;
 
@@ -101,7 +101,12 @@ pub(super) fn keys(
 }
 
 fn alive(entry: &Entry, cx: &Context<'_>) -> bool {
+    let is_over = |entry: &Entry| match entry.value() {
+        ValueRef::Object(object) => object.expiring().is_some_and(|hash| hash.is_over(cx.now)),
+        ValueRef::String(_) => false,
+    };
     entry.deadline().is_none_or(|deadline| deadline > cx.now)
+        && !(entry.has_field_deadlines() && is_over(entry))
 }
 
 pub(super) fn randomkey(

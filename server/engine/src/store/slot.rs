@@ -244,7 +244,8 @@ impl SlotData {
     }
 
     /// The entry of a key, which counts as used; one whose deadline has passed is removed first, which emits its
-    /// deletion (unless it is to stay: [`Context::keep_expired`]), and so is every field of a hash.
+    /// deletion (unless it is to stay: [`Context::keep_expired`], [`KeyHash::is_passive`]), and so is every field of a
+    /// hash.
     #[inline]
     pub(crate) fn live(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<&mut Entry> {
         let place = self.locate_live(cx, key, at)?;
@@ -260,6 +261,21 @@ impl SlotData {
     pub(crate) fn unused(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<&mut Entry> {
         let place = self.locate_live(cx, key, at)?;
         self.table.get_mut(place)
+    }
+
+    /// The entry of a key as it is stored, whether or not its time or that of a field has come; it counts as used.
+    pub(crate) fn stored(&mut self, cx: &mut Context<'_>, key: Hashed<'_>) -> Option<&mut Entry> {
+        let place = self.table.locate(key.hash, key.bytes)?;
+        let entry = self.table.get_mut(place)?;
+        if entry.stamp() != Stamp::time(cx.now) {
+            renew(cx, key.hasher, entry);
+        }
+        if entry.has_field_deadlines()
+            && let Some(hash) = entry.object_mut().and_then(Object::expiring_mut)
+        {
+            hash.show_hidden(&key.hasher.tuned.limits());
+        }
+        Some(entry)
     }
 
     #[inline]
@@ -278,7 +294,7 @@ impl SlotData {
 
     #[cold]
     fn expire(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, place: table::Place, at: Place) {
-        if cx.keep_expired {
+        if cx.keep_expired || key.hasher.is_passive() {
             return;
         }
         if let Some(entry) = self.remove_at(key.hasher, place) {
@@ -288,7 +304,8 @@ impl SlotData {
         at.tell_expired(cx, key.bytes);
     }
 
-    /// Removes the fields of a hash whose deadlines have passed; whether the hash is left.
+    /// Removes the fields of a hash whose deadlines have passed, or hides them where they are to stay; whether the hash
+    /// is left.
     #[cold]
     fn expire_fields(
         &mut self,
@@ -301,6 +318,10 @@ impl SlotData {
         let Some(hash) = hash.filter(|hash| hash.next_deadline().is_some_and(|next| next <= cx.now)) else {
             return true;
         };
+        if cx.keep_expired || key.hasher.is_passive() {
+            hash.hide_expired(cx.now);
+            return !hash.is_empty();
+        }
         while let Some(field) = hash.pop_expired(cx.now) {
             cx.stats.expired_fields += 1;
             at.emit(cx, Effect::HashExpire { key: key.bytes, field: &field });
@@ -415,6 +436,26 @@ impl SlotData {
         self.count_deadline(before, after);
         self.count_field_deadlines(had_fields, false);
         after
+    }
+
+    /// Stores a string with that deadline over whatever is there, expired or not.
+    pub(crate) fn overwrite(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: Hashed<'_>,
+        value: &[u8],
+        deadline: Option<Timestamp>,
+    ) {
+        let Some(entry) = self.stored(cx, key) else {
+            self.insert(cx, key, Entry::string(key.bytes, value, deadline));
+            return;
+        };
+        let (before, had_fields) = (entry.deadline(), entry.has_field_deadlines());
+        if let Some(old) = entry.set_string(value, deadline) {
+            key.hasher.reclaim.entry(old);
+        }
+        self.count_deadline(before, deadline);
+        self.count_field_deadlines(had_fields, false);
     }
 
     /// Adds an entry whose key is not in the slot.

@@ -34,6 +34,9 @@ impl Default for Hash {
 }
 
 impl Hash {
+    /// The last deadline a field can have.
+    pub const LAST_DEADLINE: Timestamp = Timestamp((1 << 46) - 1);
+
     /// An empty hash.
     pub fn new() -> Self {
         Self::default()
@@ -179,6 +182,12 @@ impl Hash {
         packed.into_iter().flatten().chain(big)
     }
 
+    /// All fields with their values, those too that [`Self::hide_expired`] has put aside.
+    pub(crate) fn iter_all(&self) -> impl Iterator<Item = (Item<'_>, Item<'_>)> {
+        let hidden = self.expiring().into_iter().flat_map(Expiring::hidden);
+        self.iter().chain(hidden.map(|(field, value)| (Item::Bytes(field), Item::Bytes(value))))
+    }
+
     /// Shows some of the fields and the next cursor, 0 at the end: the whole of a compact hash, a bucket of a table.
     /// A field that is there from the first call to the last is shown at least once.
     pub fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(Item<'a>, Item<'a>)) -> u64 {
@@ -270,6 +279,25 @@ impl Hash {
     /// Takes away a field whose deadline has come, the earliest first; its name.
     pub fn pop_expired(&mut self, now: Timestamp) -> Option<Vec<u8>> {
         self.expiring_mut()?.pop_expired(now)
+    }
+
+    /// Puts the fields aside whose deadlines have come: they are hidden, and not gone.
+    pub(crate) fn hide_expired(&mut self, now: Timestamp) {
+        if let Some(expiring) = self.expiring_mut() {
+            expiring.hide_expired(now);
+        }
+    }
+
+    /// Puts back the fields that were put aside.
+    pub(crate) fn show_hidden(&mut self, limits: &Limits) {
+        if let Some(expiring) = self.expiring_mut() {
+            expiring.show_hidden(limits);
+        }
+    }
+
+    /// Whether the deadlines of all fields have come.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.expiring().is_some_and(|expiring| expiring.is_over(now))
     }
 
     /// The time at which somebody is to call [`Self::pop_expired`], unless this was answered before and still lies ahead:

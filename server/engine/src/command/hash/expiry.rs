@@ -17,7 +17,7 @@ use crate::store::locked::{Emitter, LockedSlots};
 use crate::value::Hash;
 
 /// The last time at which a field may expire, in milliseconds: the limit of Redis.
-const LATEST: i64 = (1 << 46) - 1;
+const LATEST: i64 = Hash::LAST_DEADLINE.0.cast_signed();
 /// The answer for a field that is not there.
 const NO_FIELD: i64 = -2;
 /// The answer for a field without a deadline.

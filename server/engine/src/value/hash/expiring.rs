@@ -8,12 +8,18 @@
 //! come and do so in time, so the hash remembers for which time somebody was called: as long as that is ahead, it is not
 //! later than the earliest deadline, and whoever comes is to be called again.
 //!
+//! On a copy nobody takes fields away whose time has come before the primary says so ([`Expiring::hide_expired`]): they
+//! stand aside, where nobody sees them, with their deadlines where they were. So those that stand aside are always the
+//! first by deadline, in that order.
+//!
 //! A hash that once had a field with a deadline stays one of these, as in Redis.
+
+use std::collections::VecDeque;
 
 use nuthatch_proto::ids::Timestamp;
 
 use super::{Form, Hash};
-use crate::value::{Limits, SortedSet};
+use crate::value::{Extreme, Limits, SortedSet};
 
 /// No time at which anybody comes.
 const NOBODY: Timestamp = Timestamp(u64::MAX);
@@ -25,12 +31,20 @@ pub(super) struct Expiring {
     pub(super) fields: Hash,
     deadlines: SortedSet,
     called: Timestamp,
+    hidden: VecDeque<Hidden>,
+}
+
+/// A field that stands aside.
+#[derive(Debug, Clone)]
+struct Hidden {
+    field: Box<[u8]>,
+    value: Box<[u8]>,
 }
 
 impl Expiring {
     /// The same fields, none with a deadline yet.
     pub(super) fn new(fields: Hash) -> Self {
-        Self { fields, deadlines: SortedSet::default(), called: NOBODY }
+        Self { fields, deadlines: SortedSet::default(), called: NOBODY, hidden: VecDeque::new() }
     }
 
     /// What `OBJECT ENCODING` says.
@@ -43,18 +57,21 @@ impl Expiring {
 
     /// The heap memory it holds.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.fields.memory_bytes() + self.deadlines.memory_bytes()
+        let hidden: usize = self.hidden().map(|(field, value)| field.len() + value.len()).sum();
+        self.fields.memory_bytes() + self.deadlines.memory_bytes() + hidden
     }
 
     /// How many allocations dropping it frees.
     pub(super) fn free_effort(&self) -> usize {
-        self.fields.free_effort() + self.deadlines.free_effort()
+        self.fields.free_effort() + self.deadlines.free_effort() + self.hidden.len()
     }
 
     /// See [`crate::value::Object::shed`].
     pub(super) fn shed(&mut self, most: usize) -> usize {
-        let fields = self.fields.shed(most);
-        fields + self.deadlines.shed(most - fields)
+        let hidden = self.hidden.len().min(most);
+        self.hidden.truncate(self.hidden.len() - hidden);
+        let fields = self.fields.shed(most - hidden);
+        hidden + fields + self.deadlines.shed(most - hidden - fields)
     }
 
     /// A field's deadline.
@@ -80,7 +97,40 @@ impl Expiring {
     /// Takes a field away with its deadline; whether it was there.
     pub(super) fn remove(&mut self, field: &[u8]) -> bool {
         self.clear_deadline(field);
-        self.fields.remove(field)
+        let aside = self.hidden().position(|(name, _)| name == field);
+        aside.and_then(|place| self.hidden.remove(place)).is_some() || self.fields.remove(field)
+    }
+
+    /// Puts aside the fields whose deadlines have come, until [`Self::show_hidden`].
+    pub(super) fn hide_expired(&mut self, now: Timestamp) {
+        loop {
+            let next = self.hidden.len();
+            let Some((field, score)) = self.deadlines.range(next..next + 1).next() else { break };
+            let field = field.to_vec();
+            let Some(value) = self.fields.get(&field).filter(|_| timestamp(score) <= now) else { break };
+            let value = value.to_vec().into();
+            self.hidden.push_back(Hidden { field: field.as_slice().into(), value });
+            self.fields.remove(&field);
+        }
+    }
+
+    /// Puts back what stands aside.
+    pub(super) fn show_hidden(&mut self, limits: &Limits) {
+        for Hidden { field, value } in self.hidden.drain(..) {
+            self.fields.set(&field, &value, limits);
+        }
+    }
+
+    /// What stands aside.
+    pub(super) fn hidden(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.hidden.iter().map(|hidden| (&*hidden.field, &*hidden.value))
+    }
+
+    /// Whether the deadlines of all fields have come.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        let latest = self.deadlines.extreme(Extreme::Highest);
+        self.deadlines.len() == self.fields.len() + self.hidden.len()
+            && latest.is_some_and(|(_, score)| timestamp(score) <= now)
     }
 
     /// The earliest deadline.
