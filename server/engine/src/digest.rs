@@ -4,6 +4,9 @@
 //! node and after any restart. What counts is the type, the value and whether there is a deadline, but not when; of a whole
 //! node also the keys and their databases. A key that is past its deadline counts as gone.
 //!
+//! Of a slot there is an exact digest besides, for two copies of it: there the deadlines themselves count, and what is past
+//! its deadline, for it is in both copies until an effect takes it out of both.
+//!
 //! A digest is not a proof: its function mixes well, and does not resist who wants two values to have the same one.
 
 use std::fmt;
@@ -19,6 +22,42 @@ use crate::value::{Hash, IntegerText, Item, Object};
 /// A digest: 160 bits.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Digest([u64; 3]);
+
+/// What a slot holds, in all databases.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct SlotDigest {
+    /// How many keys.
+    pub keys: usize,
+    /// The digest of all that they are.
+    pub digest: Digest,
+}
+
+/// What of the data counts.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    /// What is there for everybody then, and whether it has a deadline.
+    At(Timestamp),
+    /// All that is stored.
+    Stored,
+}
+
+impl Seen {
+    /// Whether what has that deadline is gone.
+    fn is_gone(self, deadline: Timestamp) -> bool {
+        match self {
+            Self::At(now) => deadline <= now,
+            Self::Stored => false,
+        }
+    }
+
+    /// What a deadline adds.
+    fn mark(self, deadline: Timestamp) -> Digest {
+        match self {
+            Self::At(_) => Digest::of(b"expires"),
+            Self::Stored => Digest::of(&deadline.0.to_le_bytes()),
+        }
+    }
+}
 
 /// What each part begins with: any three numbers of many bits.
 const SEEDS: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9];
@@ -79,15 +118,23 @@ impl Engine {
         let mut all = Digest::default();
         for db in 0..self.databases() {
             for (_, slot) in self.slots(db) {
-                for entry in slot.iter() {
-                    let key = Digest::pair(Digest::of(&(db as u64).to_le_bytes()), Digest::of(entry.key()));
-                    if let Some(value) = value(entry, now) {
-                        all.add(Digest::pair(key, value));
-                    }
-                }
+                slot.iter().filter_map(|entry| key(db, entry, Seen::At(now))).for_each(|key| all.add(key));
             }
         }
         all
+    }
+
+    /// The exact digest of a slot, its gate open or shut, with what `at` says at that moment: called under the slot's lock, it
+    /// must not call the engine.
+    pub fn digest_slot<T>(&self, slot: Slot, at: impl Fn() -> T) -> (SlotDigest, T) {
+        let (slots, at) = self.lock_everywhere(slot, at);
+        let mut all = SlotDigest::default();
+        for (place, slot) in &slots {
+            all.keys += slot.len();
+            let keys = slot.iter().filter_map(|entry| key(place.db, entry, Seen::Stored));
+            keys.for_each(|key| all.digest.add(key));
+        }
+        (all, at)
     }
 
     /// The digest of what a key holds, whatever the key is called; nought if there is no such key.
@@ -96,14 +143,20 @@ impl Engine {
         let Some(cell) = self.existing_slot(place) else { return Digest::default() };
         let slot = cell.lock();
         slot.get(Hashed { bytes: key, hash: self.hash().of(key), hasher: self.hash() })
-            .and_then(|entry| value(entry, now))
+            .and_then(|entry| value(entry, Seen::At(now)))
             .unwrap_or_default()
     }
 }
 
+/// The digest of a key with its value, unless its time has passed.
+fn key(db: usize, entry: &Entry, seen: Seen) -> Option<Digest> {
+    let key = Digest::pair(Digest::of(&(db as u64).to_le_bytes()), Digest::of(entry.key()));
+    Some(Digest::pair(key, value(entry, seen)?))
+}
+
 /// The digest of a value, unless its time has passed.
-fn value(entry: &Entry, now: Timestamp) -> Option<Digest> {
-    if entry.deadline().is_some_and(|deadline| deadline <= now) {
+fn value(entry: &Entry, seen: Seen) -> Option<Digest> {
+    if entry.deadline().is_some_and(|deadline| seen.is_gone(deadline)) {
         return None;
     }
     let mut digest = Digest::of(entry.kind().name().as_bytes());
@@ -113,24 +166,26 @@ fn value(entry: &Entry, now: Timestamp) -> Option<Digest> {
         ValueRef::Object(Object::Set(set)) => set.iter().for_each(|member| digest.add(item(member))),
         ValueRef::Object(Object::SortedSet(set)) => {
             set.iter().for_each(|(member, score)| {
+                // Makes 0 of -0: they are equal scores, and a compact form does not tell them apart.
+                let score = score + 0.0;
                 digest.add(Digest::pair(item(member), Digest::of(&score.to_le_bytes())));
             });
         }
-        ValueRef::Object(Object::Hash(hash)) => fields(hash, now).for_each(|field| digest.add(field)),
+        ValueRef::Object(Object::Hash(hash)) => fields(hash, seen).for_each(|field| digest.add(field)),
     }
-    if entry.deadline().is_some() {
-        digest.add(Digest::of(b"expires"));
+    if let Some(deadline) = entry.deadline() {
+        digest.add(seen.mark(deadline));
     }
     Some(digest)
 }
 
 /// The digests of a hash's fields with their values.
-fn fields(hash: &Hash, now: Timestamp) -> impl Iterator<Item = Digest> {
-    hash.iter().filter_map(move |(field, value)| {
+fn fields(hash: &Hash, seen: Seen) -> impl Iterator<Item = Digest> {
+    hash.iter_all().filter_map(move |(field, value)| {
         let pair = Digest::pair(item(field), item(value));
         match hash.deadline(field.bytes(&mut IntegerText::new())) {
-            Some(deadline) if deadline <= now => None,
-            Some(_) => Some(Digest::pair(pair, Digest::of(b"expires"))),
+            Some(deadline) if seen.is_gone(deadline) => None,
+            Some(deadline) => Some(Digest::pair(pair, seen.mark(deadline))),
             None => Some(pair),
         }
     })
@@ -175,6 +230,8 @@ mod tests {
         check(&["SADD a x y", "RPUSH b x y"], false);
         check(&["ZADD a 1 x 2 y", "ZADD b 2 y 1 x"], true);
         check(&["ZADD a 1 x 2 y", "ZADD b 2 x 1 y"], false);
+        let long = "a".repeat(80);
+        check(&[&format!("ZADD a -0 {long}"), &format!("ZADD b 0 {long}")], true);
         check(&["HSET a f v g w", "HSET b g w f v"], true);
         check(&["HSET a f v g w", "HSET b f w g v"], false);
         check(&["HSET a f g", "HSET b g f"], false);

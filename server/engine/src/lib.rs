@@ -7,8 +7,10 @@
 //! The way in is [`Engine::execute`]; `command` holds the commands by family, `store` the data and its locks, `value`
 //! the collections, [`effect`] what a write changed, and `expiry` the time wheel of due keys.
 
+mod apply;
 mod command;
 mod context;
+mod copy;
 mod digest;
 pub mod effect;
 mod engine;
@@ -28,9 +30,11 @@ pub mod value;
 mod waiting;
 mod watch;
 
+pub use apply::{Divergence, Unapplied};
 pub use command::CommandError;
 pub use context::{Context, Rng, Stats};
-pub use digest::Digest;
+pub use copy::{BadPiece, SlotCopy};
+pub use digest::{Digest, SlotDigest};
 pub use effect::{Effect, EffectSink, NoEffects, Running};
 pub use engine::{DatabaseStats, Engine, EngineOptions, Lazyfree, Refused, Removed, Sought};
 pub use notice::{Classes, NoNotices, NoticeSink};

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 
 use crate::engine::Engine;
-use crate::rdb::file;
+use crate::rdb::{Version, file};
 use crate::store::locked::LockedSlots;
 use crate::store::slot::{Place, SlotData};
 
@@ -80,7 +80,7 @@ impl Snapshot {
         }
         let mut piece = Vec::new();
         for entry in slot.iter() {
-            file::entry(&mut piece, entry);
+            file::entry(&mut piece, entry, Version::Current);
             if piece.len() >= PIECE {
                 self.sink.take(place.db, &piece);
                 piece.clear();
@@ -155,6 +155,16 @@ impl Engine {
     pub(crate) fn preserve(&self, slots: &LockedSlots<'_>) {
         let Some(snapshot) = self.snapshot.lock().clone() else { return };
         slots.each().for_each(|(place, slot)| snapshot.copy(place, slot));
+    }
+
+    /// The same for one slot.
+    #[inline]
+    pub(crate) fn preserve_slot(&self, place: Place, slot: &SlotData) {
+        if self.is_followed()
+            && let Some(snapshot) = self.snapshot.lock().clone()
+        {
+            snapshot.copy(place, slot);
+        }
     }
 
     /// Copies all that is left.

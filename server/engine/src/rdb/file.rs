@@ -8,14 +8,17 @@
 
 mod load;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crc::{Digest, Table};
 use nuthatch_proto::ids::Timestamp;
 
-use super::{CRC64, Version, save};
+use super::read::{Read, Reader};
+use super::{CRC64, Value, Version, save};
 use crate::snapshot::Outline;
 use crate::store::entry::Entry;
+use crate::value::Limits;
 
 pub use load::{LoadError, Loaded};
 
@@ -42,13 +45,40 @@ mod opcode {
     pub(super) const END: u8 = 0xFF;
 }
 
-/// Appends a key with its deadline and its value.
-pub(crate) fn entry(out: &mut Vec<u8>, entry: &Entry) {
+/// Appends a key with its deadline and its value, for who is to read it.
+pub(crate) fn entry(out: &mut Vec<u8>, entry: &Entry, version: Version) {
     if let Some(Timestamp(deadline)) = entry.deadline() {
         out.push(opcode::EXPIRE_MILLISECONDS);
         out.extend_from_slice(&deadline.to_le_bytes());
     }
-    save::value(out, Some(entry.key()), entry.value(), Version::Current);
+    save::value(out, Some(entry.key()), entry.value(), version);
+}
+
+/// The keys that were appended, with their values and deadlines; `None`, and nothing after it, where the bytes are no key.
+pub(crate) fn keys<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+) -> impl Iterator<Item = Option<(Cow<'a, [u8]>, Value, Option<Timestamp>)>> {
+    let mut reader = Reader::new(bytes);
+    std::iter::from_fn(move || {
+        (!reader.is_at_end()).then(|| {
+            let key = key(&mut reader, limits).ok();
+            if key.is_none() {
+                reader = Reader::new(b"");
+            }
+            key
+        })
+    })
+}
+
+fn key<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Read<(Cow<'a, [u8]>, Value, Option<Timestamp>)> {
+    let (mut kind, mut deadline) = (reader.byte()?, None);
+    if kind == opcode::EXPIRE_MILLISECONDS {
+        deadline = Some(Timestamp(u64::from_le_bytes(reader.array()?)));
+        kind = reader.byte()?;
+    }
+    let key = reader.string()?;
+    Ok((key, super::load::of_kind(reader, kind, limits)?, deadline))
 }
 
 /// Writes a file. What was written is a file only after [`Self::finish`].

@@ -10,39 +10,42 @@ use crate::effect::End;
 use crate::value::{Collection, Hash, IntegerText, Item, Limits, List, Set, SortedSet};
 use nuthatch_proto::ids::Timestamp;
 
-/// The last deadline a field can have, in milliseconds.
-const FIELD_DEADLINE_MAX: u64 = (1 << 46) - 1;
-
 /// The value that a type byte and what follows it stand for.
 pub(super) fn value(bytes: &[u8], limits: &Limits) -> Read<Value> {
     let mut reader = Reader::new(bytes);
-    let value = match reader.byte()? {
+    let kind = reader.byte()?;
+    let value = of_kind(&mut reader, kind, limits)?;
+    if reader.is_at_end() { Ok(value) } else { Err(Malformed) }
+}
+
+/// The value of that type that follows.
+pub(super) fn of_kind(reader: &mut Reader<'_>, kind: u8, limits: &Limits) -> Read<Value> {
+    Ok(match kind {
         kind::STRING => Value::String(reader.string()?.into_owned()),
-        kind::LIST => plain(&mut reader, Elements::<List>::new(limits))?,
-        kind::LIST_ZIPLIST => blob(&mut reader, Elements::<List>::new(limits), packed::ziplist)?,
-        kind::LIST_QUICKLIST => quicklist(&mut reader, limits, false)?,
-        kind::LIST_QUICKLIST_2 => quicklist(&mut reader, limits, true)?,
-        kind::SET => plain(&mut reader, Elements::<Set>::new(limits))?,
+        kind::LIST => plain(reader, Elements::<List>::new(limits))?,
+        kind::LIST_ZIPLIST => blob(reader, Elements::<List>::new(limits), packed::ziplist)?,
+        kind::LIST_QUICKLIST => quicklist(reader, limits, false)?,
+        kind::LIST_QUICKLIST_2 => quicklist(reader, limits, true)?,
+        kind::SET => plain(reader, Elements::<Set>::new(limits))?,
         kind::SET_INTSET => {
             let blob = reader.string()?;
             let mut set = Elements::<Set>::new(limits);
             packed::intset(&blob, &mut |item| set.add(item))?;
             set.finish()?
         }
-        kind::SET_LISTPACK => blob(&mut reader, Elements::<Set>::new(limits), packed::listpack)?,
-        kind::HASH => hash(&mut reader, limits)?,
-        kind::HASH_ZIPMAP => blob(&mut reader, Elements::<Hash>::new(limits), packed::zipmap)?,
-        kind::HASH_ZIPLIST => blob(&mut reader, Elements::<Hash>::new(limits), packed::ziplist)?,
-        kind::HASH_LISTPACK => blob(&mut reader, Elements::<Hash>::new(limits), packed::listpack)?,
-        kind::HASH_METADATA => expiring_hash(&mut reader, limits)?,
-        kind::HASH_LISTPACK_EX => expiring_listpack(&mut reader, limits)?,
-        kind::ZSET => sorted_set(&mut reader, limits, Reader::score)?,
-        kind::ZSET_TEXT => sorted_set(&mut reader, limits, Reader::score_text)?,
-        kind::ZSET_ZIPLIST => blob(&mut reader, Elements::<SortedSet>::new(limits), packed::ziplist)?,
-        kind::ZSET_LISTPACK => blob(&mut reader, Elements::<SortedSet>::new(limits), packed::listpack)?,
+        kind::SET_LISTPACK => blob(reader, Elements::<Set>::new(limits), packed::listpack)?,
+        kind::HASH => hash(reader, limits)?,
+        kind::HASH_ZIPMAP => blob(reader, Elements::<Hash>::new(limits), packed::zipmap)?,
+        kind::HASH_ZIPLIST => blob(reader, Elements::<Hash>::new(limits), packed::ziplist)?,
+        kind::HASH_LISTPACK => blob(reader, Elements::<Hash>::new(limits), packed::listpack)?,
+        kind::HASH_METADATA => expiring_hash(reader, limits)?,
+        kind::HASH_LISTPACK_EX => expiring_listpack(reader, limits)?,
+        kind::ZSET => sorted_set(reader, limits, Reader::score)?,
+        kind::ZSET_TEXT => sorted_set(reader, limits, Reader::score_text)?,
+        kind::ZSET_ZIPLIST => blob(reader, Elements::<SortedSet>::new(limits), packed::ziplist)?,
+        kind::ZSET_LISTPACK => blob(reader, Elements::<SortedSet>::new(limits), packed::listpack)?,
         _ => return Err(Malformed),
-    };
-    if reader.is_at_end() { Ok(value) } else { Err(Malformed) }
+    })
 }
 
 /// A collection that takes what a packed form holds, one element after the other.
@@ -182,7 +185,9 @@ fn expiring_field(
     deadline: Option<u64>,
     limits: &Limits,
 ) -> Read<()> {
-    if !hash.set(field, value, limits) || deadline.is_some_and(|deadline| deadline > FIELD_DEADLINE_MAX) {
+    if !hash.set(field, value, limits)
+        || deadline.is_some_and(|deadline| Timestamp(deadline) > Hash::LAST_DEADLINE)
+    {
         return Err(Malformed);
     }
     if let Some(deadline) = deadline {

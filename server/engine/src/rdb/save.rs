@@ -88,9 +88,9 @@ pub(super) fn value(out: &mut Vec<u8>, key: Option<&[u8]>, value: ValueRef<'_>, 
 fn expiring_hash(out: &mut Vec<u8>, hash: &Hash, item: impl Fn(&mut Vec<u8>, Item<'_>)) {
     let earliest = hash.next_deadline().map_or(0, |deadline| deadline.0);
     out.extend_from_slice(&earliest.to_le_bytes());
-    length(out, hash.len());
+    length(out, hash.iter_all().count());
     let mut room = IntegerText::new();
-    for (field, value) in hash.iter() {
+    for (field, value) in hash.iter_all() {
         let deadline = hash.deadline(field.bytes(&mut room));
         let later = deadline.map_or(0, |deadline| deadline.0.saturating_sub(earliest) + 1);
         length(out, usize::try_from(later).unwrap_or(usize::MAX));

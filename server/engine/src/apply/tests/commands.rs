@@ -1,0 +1,253 @@
+//! Random commands of all families, on few keys, so that they meet.
+
+use nuthatch_proto::command_table::{self, CommandSpec, Flags, Handler};
+
+use crate::Rng;
+
+/// Every command that writes, in its forms. A word that begins with `$` stands for something random: a key of a type
+/// (`$k` string, `$l` list, `$h` hash, `$s` set, `$z` sorted set, `$a` any), a value `$v`, a field `$f`, a member `$m`, a score
+/// `$r`, a small number `$n`, a count `$c`, a position `$p`, milliseconds `$d` and the absolute time `$t` that far away, seconds
+/// `$D` and `$T`, a database `$b`, a dumped value `$P`.
+const WRITES: &[&str] = &[
+    "APPEND $k $v",
+    "BITFIELD $k SET u8 $c $n INCRBY i5 $c $n",
+    "BITOP XOR $k $k $k",
+    "BLMOVE $l $l LEFT RIGHT 0",
+    "BLMOVE $l $l RIGHT LEFT 0",
+    "BLMPOP 0 2 $l $l LEFT COUNT $c",
+    "BLPOP $l $l 0",
+    "BRPOP $l 0",
+    "BRPOPLPUSH $l $l 0",
+    "BZMPOP 0 2 $z $z MAX COUNT $c",
+    "BZPOPMAX $z $z 0",
+    "BZPOPMIN $z 0",
+    "COPY $a $a",
+    "COPY $a $a DB $b REPLACE",
+    "DECR $k",
+    "DECRBY $k $n",
+    "DEL $a $a",
+    "EXPIRE $a $D",
+    "EXPIREAT $a $T",
+    "FLUSHALL",
+    "FLUSHDB",
+    "GEOADD $z $r $r $m",
+    "GEORADIUS $z 0 0 20000 km STORE $z",
+    "GEORADIUSBYMEMBER $z $m 20000 km STOREDIST $z",
+    "GEOSEARCHSTORE $z $z FROMLONLAT 0 0 BYRADIUS 20000 km",
+    "GETDEL $k",
+    "GETEX $k PX $d",
+    "GETEX $k PERSIST",
+    "GETSET $k $v",
+    "HDEL $h $f $f",
+    "HEXPIRE $h $D FIELDS 2 $f $f",
+    "HEXPIREAT $h $T FIELDS 1 $f",
+    "HINCRBY $h $f $n",
+    "HINCRBYFLOAT $h $f $r",
+    "HMSET $h $f $v $f $v",
+    "HPERSIST $h FIELDS 2 $f $f",
+    "HPEXPIRE $h $d FIELDS 3 $f $f $f",
+    "HPEXPIRE $h $d NX FIELDS 1 $f",
+    "HPEXPIREAT $h $t FIELDS 1 $f",
+    "HSET $h $f $v",
+    "HSET $h $f $v $f $v $f $v",
+    "HSETNX $h $f $v",
+    "INCR $k",
+    "INCRBY $k $n",
+    "INCRBYFLOAT $k $r",
+    "LINSERT $l BEFORE $v $v",
+    "LINSERT $l AFTER $v $v",
+    "LMOVE $l $l LEFT RIGHT",
+    "LMOVE $l $l RIGHT LEFT",
+    "LMPOP 2 $l $l LEFT COUNT $c",
+    "LPOP $l",
+    "LPOP $l $c",
+    "LPUSH $l $v $v $v",
+    "LPUSHX $l $v",
+    "LREM $l $n $v",
+    "LSET $l $p $v",
+    "LTRIM $l $p $p",
+    "MOVE $a $b",
+    "MSET $k $v $k $v",
+    "MSETNX $k $v $k $v",
+    "PERSIST $a",
+    "PEXPIRE $a $d",
+    "PEXPIRE $a $d GT",
+    "PEXPIREAT $a $t",
+    "PFADD $k $v $v $v",
+    "PFDEBUG GETREG $k",
+    "PFMERGE $k $k $k",
+    "PSETEX $k $d $v",
+    "RENAME $a $a",
+    "RENAMENX $a $a",
+    "RESTORE $a $d $P",
+    "RESTORE $a 0 $P REPLACE",
+    "RESTORE-ASKING $a $t $P REPLACE ABSTTL",
+    "RPOP $l",
+    "RPOP $l $c",
+    "RPOPLPUSH $l $l",
+    "RPUSH $l $v $v",
+    "RPUSHX $l $v $v",
+    "SADD $s $m $m $m",
+    "SDIFFSTORE $s $s $s",
+    "SET $k $v",
+    "SET $k $v PX $d",
+    "SET $k $v PXAT $t",
+    "SET $k $v KEEPTTL",
+    "SET $k $v XX GET",
+    "SETBIT $k $c 1",
+    "SETEX $k $c $v",
+    "SETNX $k $v",
+    "SETRANGE $k $c $v",
+    "SINTERSTORE $s $s $s",
+    "SMOVE $s $s $m",
+    "SORT $l ALPHA STORE $l",
+    "SORT $s BY nosort STORE $l",
+    "SPOP $s",
+    "SPOP $s $c",
+    "SREM $s $m $m",
+    "SUNIONSTORE $s $s $s $s",
+    "SWAPDB $b $b",
+    "UNLINK $a",
+    "ZADD $z $r $m $r $m $r $m",
+    "ZADD $z GT CH $r $m",
+    "ZADD $z INCR $r $m",
+    "ZDIFFSTORE $z 2 $z $z",
+    "ZINCRBY $z $r $m",
+    "ZINTERSTORE $z 2 $z $s",
+    "ZMPOP 2 $z $z MIN COUNT $c",
+    "ZPOPMAX $z",
+    "ZPOPMIN $z $c",
+    "ZRANGESTORE $z $z $p $p",
+    "ZREM $z $m $m",
+    "ZREMRANGEBYLEX $z [a [c",
+    "ZREMRANGEBYRANK $z $p $p",
+    "ZREMRANGEBYSCORE $z $n $n",
+    "ZUNIONSTORE $z 2 $z $s WEIGHTS $n $n",
+];
+
+/// Commands whose reply says what is there, and is the same in every form that it may be kept in, but for its order.
+const READS: &[&str] = &[
+    "EXISTS $a $a",
+    "GET $k",
+    "GETRANGE $k 0 -1",
+    "HEXISTS $h $f",
+    "HGET $h $f",
+    "HGETALL $h",
+    "HKEYS $h",
+    "HLEN $h",
+    "HMGET $h $f $f",
+    "HPEXPIRETIME $h FIELDS 2 $f $f",
+    "HSTRLEN $h $f",
+    "HVALS $h",
+    "KEYS *",
+    "LINDEX $l $p",
+    "LLEN $l",
+    "LRANGE $l 0 -1",
+    "MGET $k $k $k",
+    "PEXPIRETIME $a",
+    "PTTL $a",
+    "SCARD $s",
+    "SISMEMBER $s $m",
+    "SMEMBERS $s",
+    "STRLEN $k",
+    "TYPE $a",
+    "ZCARD $z",
+    "ZRANGE $z 0 -1 WITHSCORES",
+    "ZRANK $z $m",
+    "ZSCORE $z $m",
+];
+
+/// The keys' hash tags: so many slots.
+pub(super) const TAGS: [&str; 3] = ["{a}", "{b}", "{c}"];
+
+/// How many databases there are.
+pub(super) const DATABASES: usize = 3;
+
+/// A command, and what must be found out for it first.
+pub(super) struct Command {
+    pub(super) words: Vec<Vec<u8>>,
+    /// The word that is to become a dump of the key that it is now.
+    pub(super) dumped: Option<usize>,
+}
+
+/// The row of a command, if there is one of that name.
+pub(super) fn row(words: &[Vec<u8>]) -> Option<&'static CommandSpec> {
+    command_table::lookup(&words[0])
+}
+
+pub(super) fn write(rng: &mut Rng, now: u64) -> Command {
+    // Some that change little and make much are wanted more often, and some that take all away less.
+    loop {
+        let template = WRITES[rng.below(WRITES.len())];
+        let is_rare = template.starts_with("FLUSH") || template.starts_with("SWAPDB");
+        let is_known = row(&[template.split(' ').next().unwrap_or_default().into()]).is_some();
+        if is_known && (!is_rare || rng.below(8) == 0) {
+            return filled(template, rng, now);
+        }
+    }
+}
+
+pub(super) fn read(rng: &mut Rng, now: u64) -> Command {
+    filled(READS[rng.below(READS.len())], rng, now)
+}
+
+fn filled(template: &str, rng: &mut Rng, now: u64) -> Command {
+    let mut dumped = None;
+    let words = template.split(' ').enumerate().map(|(index, word)| {
+        if word == "$P" {
+            dumped = Some(index);
+        }
+        match word.strip_prefix('$') {
+            Some(what) => value(what, rng, now).into_bytes(),
+            None => word.as_bytes().to_vec(),
+        }
+    });
+    Command { words: words.collect(), dumped }
+}
+
+fn value(what: &str, rng: &mut Rng, now: u64) -> String {
+    let types = ["k", "l", "h", "s", "z"];
+    match what {
+        "k" | "l" | "h" | "s" | "z" if rng.below(16) > 0 => key(what, rng),
+        "k" | "l" | "h" | "s" | "z" | "a" | "P" => key(types[rng.below(types.len())], rng),
+        "v" => match rng.below(8) {
+            0 => "x".repeat(rng.below(200)),
+            1 => "long and compressible ".repeat(rng.below(400)),
+            2 => String::new(),
+            _ => (rng.below(6) as i64 - 2).to_string(),
+        },
+        "f" | "m" => match rng.below(12) {
+            0 => format!("longer than what a compact one takes {}", rng.below(4)),
+            1..=3 => rng.below(5).to_string(),
+            _ => char::from(b'a' + rng.below(8) as u8).to_string(),
+        },
+        "r" => ["1", "2.5", "-3", "0", "-0", "1e10", "0.1", "80"][rng.below(8)].to_owned(),
+        "n" => (rng.below(9) as i64 - 3).to_string(),
+        "p" => (rng.below(9) as i64 - 4).to_string(),
+        "c" => (1 + rng.below(9)).to_string(),
+        "d" => (1 + rng.below(300)).to_string(),
+        "t" => (now + rng.below(300) as u64).to_string(),
+        "D" => rng.below(3).to_string(),
+        "T" => (now / 1000 + rng.below(3) as u64).to_string(),
+        "b" => rng.below(DATABASES).to_string(),
+        _ => panic!("nothing is called ${what}"),
+    }
+}
+
+fn key(kind: &str, rng: &mut Rng) -> String {
+    format!("{}{kind}{}", TAGS[rng.below(TAGS.len())], rng.below(3))
+}
+
+/// A command that comes into being has to be tried as well.
+#[test]
+fn every_command_that_writes_is_among_them() {
+    let rows = command_table::commands().iter().filter(|row| {
+        matches!(row.handler, Handler::Data(_) | Handler::Keyspace(_)) && row.flags.contains(Flags::WRITE)
+    });
+    for row in rows {
+        let is_it = |template: &&&str| {
+            template.split(' ').next().is_some_and(|name| row.name.eq_ignore_ascii_case(name))
+        };
+        assert!(WRITES.iter().any(|template| is_it(&template)), "{} is not", row.name);
+    }
+}
