@@ -1,11 +1,11 @@
-//! The file that a standalone node keeps its data in: when it is written, how that went, and loading it at the start.
+//! The file that a node saves its data in: when it is written, how that went, and loading it at the start.
 //!
 //! SAVE, BGSAVE and the save points write the same file in the same way (`snapshot`), on a thread of its own while
 //! commands run. The new file takes the place of the old one only when it is complete and on the disk, so a save that
 //! fails harms nothing. One is written at a time.
 //!
-//! A node loads the file before it listens to anybody. One that cannot be read ends the start: going on without it would
-//! end in its being overwritten.
+//! A standalone node loads the file before it listens to anybody. One that cannot be read ends the start: going on without
+//! it would end in its being overwritten. A node of a cluster loads none and writes one only when it is told to.
 
 use std::fs::File;
 use std::io::{self, BufReader};

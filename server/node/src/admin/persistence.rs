@@ -3,6 +3,9 @@
 //! What takes long runs on a thread of its own, and only the client that asked for it waits. The right to write the file is
 //! claimed before a command is deferred, so that two never write it at once and the second is told so.
 //!
+//! A node of a cluster writes a file when it is asked to, as a backup of its slots. It loads none when it starts, and so
+//! none is written unasked: after a restart that would put an empty one in the place of the backup.
+//!
 //! Neighbours: `persistence` writes and loads the file, `info` says how that went.
 
 use std::sync::Arc;
@@ -16,17 +19,11 @@ use crate::persistence;
 
 const BUSY: &str = "ERR Background save already in progress";
 
-/// A node of a cluster does not load a file when it starts, so it writes none that would seem to be for that.
-const IN_CLUSTER: &str = "ERR a node of a cluster does not keep its data in a file yet";
-
 pub(super) fn save(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
-    if call.node.in_cluster() {
-        reply.error(IN_CLUSTER);
-    } else if !call.node.persistence.claim() {
-        reply.error(BUSY);
-    } else {
+    if call.node.persistence.claim() {
         return Flow::Defer(Deferral::Save);
     }
+    reply.error(BUSY);
     Flow::Done
 }
 
@@ -45,9 +42,7 @@ pub(super) fn bgsave(call: &Call<'_>, reply: &mut ReplyWriter<'_>) {
         (2, Some(word)) if word.eq_ignore_ascii_case(b"SCHEDULE") => true,
         (_, _) => return reply.error(SYNTAX_ERROR),
     };
-    if call.node.in_cluster() {
-        reply.error(IN_CLUSTER);
-    } else if !call.node.persistence.begin() {
+    if !call.node.persistence.begin() {
         reply.error(BUSY);
     } else if call.session.executing && !schedule {
         reply.simple("Background saving scheduled");

@@ -79,8 +79,8 @@ pub(super) fn shutdown(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
         return Flow::Done;
     }
     tracing::warn!("User requested shutdown...");
-    let points = !call.node.config.settings().save_points.is_empty();
-    if (save || (points && !nosave)) && !call.node.in_cluster() && call.node.persistence.claim() {
+    let by_itself = !call.node.in_cluster() && !call.node.config.settings().save_points.is_empty();
+    if (save || (by_itself && !nosave)) && call.node.persistence.claim() {
         return Flow::Defer(Deferral::ShutDown);
     }
     call.node.stop();

@@ -20,7 +20,7 @@ pub(super) static OPTIONS: [OptionSpec; 7] = [
         "save",
         Kind::Save,
         "",
-        "After how many seconds the data is written to `dbfilename` by itself if so many changes were made, as pairs. Empty: never.",
+        "After how many seconds a standalone node writes the data to `dbfilename` by itself if so many changes were made, as pairs. Empty: never.",
     ),
     works("repl-ping-replica-period", SECONDS, "10", "After how many seconds replicas are sent a PING.")
         .alias("repl-ping-slave-period"),
