@@ -214,3 +214,16 @@ fn a_node_leaves_and_begins_anew() {
     leaver.ok(&format!("CLUSTER MEET 127.0.0.1 {}", nodes[2].port));
     assert_eq!(leaver.signature().len(), 4);
 }
+
+#[test]
+fn a_node_saves_when_it_is_asked_to_and_comes_back_empty() {
+    let mut node = Server::start(SERVER, &[]);
+    node.ok("CLUSTER ADDSLOTSRANGE 0 16383");
+    eventually("it serves its slots", || node.command("SET a 1") == "OK");
+    node.ok("SAVE");
+    assert!(node.command("INFO persistence").contains("rdb_saves:1"));
+    node.kill();
+    node.restart();
+    eventually("it serves its slots again", || is_ok(&node));
+    assert_eq!(node.command("DBSIZE"), "0");
+}
