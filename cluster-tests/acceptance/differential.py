@@ -6,7 +6,8 @@ usage: differential.py REDIS_PORT OUR_PORT [COMMANDS] [SEED] [FAMILY]
 Both servers are flushed first. Commands come in RESP2 and in RESP3, right ones and wrong ones, on few keys, so that
 types collide and values grow; `differential_commands.py` makes them, and `differential_geography.py` those on positions.
 Besides the replies, all that the databases hold is compared every 2,000 commands. A FAMILY (strings, hashes, lists, sets,
-sorted_sets, geography, keys, transactions, blocking) sends only that family's commands. Prints each difference with the last commands on its keys; exits with 1 if there was one.
+sorted_sets, hyperloglogs, geography, keys, transactions, blocking) sends only that family's commands. Prints each difference
+with the last commands on its keys; exits with 1 if there was one.
 
 Not compared, or not word for word, because Redis 7.0 and 7.2 differ by design, or because Redis does not define it:
 - scores, which 7.2 prints shorter and whose zero keeps its sign more often, are compared as numbers;

@@ -40,8 +40,9 @@ HASHES = [f"h{n}" for n in range(4)]
 LISTS = [f"l{n}" for n in range(4)]
 SETS = [f"s{n}" for n in range(4)]
 SORTED = [f"z{n}" for n in range(4)]
+SKETCHES = [f"p{n}" for n in range(4)]
 TIED = [f"y{n}" for n in range(2)]
-TYPED = HASHES + LISTS + SETS + SORTED + TIED
+TYPED = HASHES + LISTS + SETS + SORTED + TIED + SKETCHES
 ALL_KEYS = set(KEYS + TYPED)
 FIELDS = ["a", "b", "c", "", "field-" + "x" * 70, "1", "-5", "99999999999"]
 VALUES = ["", "0", "1", "-1", "10", "007", " 1", "1 ", "+1", "3.5", "1e3", "abc", "9223372036854775807", "-9223372036854775808",
@@ -602,7 +603,54 @@ def whole(key):
     return [["GET", key], ["LRANGE", key, "0", "-1"], ["SMEMBERS", key], ["HGETALL", key], ["ZRANGE", key, "0", "-1", "WITHSCORES"]]
 
 
+def counted():
+    """Elements of a HyperLogLog: a few of few, or many of many, which makes it dense."""
+    of, most = rng.choice([(30, 8), (2_000, 30), (10**9, 300), (10**9, 2_000)])
+    return [str(rng.randrange(of)) for _ in range(rng.randint(0, most))]
+
+
+def sketched():
+    """A change of a HyperLogLog, and its string."""
+    key = among(SKETCHES)
+    made = rng.choice(
+        [
+            ["PFADD", key, *counted()],
+            ["PFADD", key, *counted()],
+            ["PFMERGE", key, *several(lambda: among(SKETCHES), 0, 3)],
+            ["PFDEBUG", "TODENSE", key],
+            ["PFDEBUG", "GETREG", key],
+        ]
+    )
+    return [made, ["GET", key], ["OBJECT", "ENCODING", key], ["PFCOUNT", key], ["GET", key]]
+
+
+def damaged():
+    """A HyperLogLog in which something is wrong, and what is said of it."""
+    key = rng.choice(SKETCHES)
+    change = rng.choice(
+        [
+            ["SETRANGE", key, str(rng.choice([rng.randrange(20), rng.randrange(300)])), bytes([rng.randrange(256)])],
+            ["SETRANGE", key, "4", "\0"],
+            ["APPEND", key, bytes(rng.randrange(256) for _ in range(rng.randint(1, 4)))],
+            ["SET", key, b"HYLL" + bytes(rng.randrange(256) for _ in range(rng.randint(0, 30)))],
+            ["SET", key, b"HYLL\1" + bytes(11) + bytes(rng.randrange(256) for _ in range(rng.randint(0, 30)))],
+        ]
+    )
+    asked = [["PFCOUNT", key], ["PFCOUNT", key, "none"], ["PFDEBUG", "ENCODING", key], ["PFMERGE", "p9", key], ["PFDEBUG", "TODENSE", key]]
+    return [["PFADD", key, *counted()], change, *rng.sample(asked, 3), ["PFADD", key, "x"], ["DEL", key, "p9"]]
+
+
 FAMILIES |= {
+    "hyperloglogs": [
+        sketched,
+        sketched,
+        damaged,
+        lambda: ["PFCOUNT", *several(lambda: among(SKETCHES), 1, 4)],
+        lambda: ["PFDEBUG", rng.choice(["DECODE", "decode", "ENCODING", "FOO"]), among(SKETCHES)],
+        lambda: [rng.choice(["PFADD", "PFCOUNT", "PFMERGE"]), anyone(), *several(anyone)],
+        lambda: ["CONFIG", "SET", "hll-sparse-max-bytes", rng.choice(["0", "100", "3000", "3000", "3000", "12000"])],
+        lambda: ["DEL", among(SKETCHES)] if rng.random() < 0.3 else ["STRLEN", among(SKETCHES)],
+    ],
     "lists": [
         lambda: [rng.choice(["LPUSH", "RPUSH", "LPUSHX", "RPUSHX"]), among(LISTS), *several(element, 1, 6)],
         lambda: grow_many("RPUSH", LISTS, element) if rng.random() < 0.15 else ["LLEN", among(LISTS)],

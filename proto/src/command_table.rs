@@ -17,6 +17,7 @@ mod flags;
 mod generic;
 mod geo;
 mod hash;
+mod hyperloglog;
 mod key_spec;
 mod list;
 mod lookup;
@@ -68,6 +69,11 @@ pub enum DataCommand {
     SetRange,
     StrLen,
     SubStr,
+    // HyperLogLogs.
+    PfAdd,
+    PfCount,
+    PfDebug,
+    PfMerge,
     // Keys.
     Copy,
     Del,
@@ -288,6 +294,7 @@ pub enum NodeCommand {
     Monitor,
     Migrate,
     ObjectHelp,
+    PfSelfTest,
     Shutdown,
     SlowlogGet,
     SlowlogHelp,
@@ -409,6 +416,7 @@ pub enum Group {
     Generic,
     String,
     Bitmap,
+    HyperLogLog,
     List,
     Set,
     SortedSet,
@@ -571,9 +579,9 @@ mod tests {
             );
             let keys = || spec.keys.iter().filter(|key| !key.flags.contains(KeyFlags::NOT_KEY));
             let only_reads = keys().all(|key| key.flags.contains(KeyFlags::RO));
-            // What a script does to its keys is not told: the worst is assumed of them, but not of the command.
-            let may_write = writes
-                || matches!(spec.handler, Handler::Script(ScriptCommand::Eval | ScriptCommand::EvalSha));
+            // What a script does to its keys is not told, and PFCOUNT writes what it counted: the worst is assumed of
+            // the keys, but not of the command.
+            let may_write = writes || spec.flags.contains(Flags::MAY_REPLICATE);
             assert!(
                 keys().next().is_none() || only_reads != may_write,
                 "{}: its keys say otherwise",

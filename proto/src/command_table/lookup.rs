@@ -7,13 +7,14 @@
 //! The order by names is also the order in which COMMAND and docs/COMMANDS.md list them.
 
 use super::{
-    CommandSpec, bitmap, blocking, cluster, connection, generic, geo, hash, list, monitoring, pubsub,
-    replication, scripting, server, set, sorted_set, string, transaction,
+    CommandSpec, bitmap, blocking, cluster, connection, generic, geo, hash, hyperloglog, list, monitoring,
+    pubsub, replication, scripting, server, set, sorted_set, string, transaction,
 };
 
-const FAMILIES: [&[CommandSpec]; 17] = [
+const FAMILIES: [&[CommandSpec]; 18] = [
     string::ROWS,
     bitmap::ROWS,
+    hyperloglog::ROWS,
     blocking::ROWS,
     generic::ROWS,
     geo::ROWS,

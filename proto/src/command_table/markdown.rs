@@ -40,9 +40,10 @@ What Nuthatch understands today. Syntax, arity, flags, key positions and replies
 version of Redis that brought the command. `COMMAND DOCS` answers the same from a running server.
 ";
 
-const GROUPS: [(Group, &str); 14] = [
+const GROUPS: [(Group, &str); 15] = [
     (Group::String, "Strings"),
     (Group::Bitmap, "Bitmaps"),
+    (Group::HyperLogLog, "HyperLogLogs"),
     (Group::Generic, "Keys"),
     (Group::Hash, "Hashes"),
     (Group::List, "Lists"),

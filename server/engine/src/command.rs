@@ -13,6 +13,7 @@ mod elements;
 mod error;
 mod geo;
 mod hash;
+mod hyperloglog;
 mod key;
 mod keyspace;
 mod list;
@@ -38,6 +39,7 @@ use sorted_set::{By, Use};
 pub(crate) use args::parse_integer;
 pub(crate) use blocking::{Demand, Request, meet};
 pub use error::CommandError;
+pub use hyperloglog::self_test as hyperloglog_self_test;
 pub(crate) use places::places;
 
 use crate::context::Context;
@@ -76,6 +78,10 @@ pub(crate) fn run(
         C::DecrBy => counter::decrby(cx, slots, args, reply),
         C::GetBit => bitmap::getbit(cx, slots, args, reply),
         C::SetBit => bitmap::setbit(cx, slots, args, reply),
+        C::PfAdd => hyperloglog::pfadd(cx, slots, args, reply),
+        C::PfCount => hyperloglog::pfcount(cx, slots, args, reply),
+        C::PfDebug => hyperloglog::pfdebug(cx, slots, args, reply),
+        C::PfMerge => hyperloglog::pfmerge(cx, slots, args, reply),
         C::GetDel => string::getdel(cx, slots, args, reply),
         C::GetEx => string::getex(cx, slots, args, reply),
         C::GetRange | C::SubStr => string::getrange(cx, slots, args, reply),

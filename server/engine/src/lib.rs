@@ -31,7 +31,7 @@ mod waiting;
 mod watch;
 
 pub use apply::{Divergence, Unapplied};
-pub use command::CommandError;
+pub use command::{CommandError, hyperloglog_self_test};
 pub use context::{Context, Rng, Stats};
 pub use copy::{BadPiece, SlotCopy};
 pub use digest::{Digest, SlotDigest};

@@ -16,6 +16,8 @@ pub struct Tuning {
     pub limits: Limits,
     /// The longest string that commands make: `proto-max-bulk-len`.
     pub string_max: usize,
+    /// The longest HyperLogLog that is kept sparse, its header included: `hll-sparse-max-bytes`.
+    pub hll_sparse_max: usize,
     /// Under an LFU policy, how uses are counted; under the others their time is kept.
     pub counting: Option<Counting>,
     /// Whether OBJECT REFCOUNT may say of small integers that many keys share them, as Redis's do.
@@ -38,6 +40,7 @@ impl Default for Tuning {
         Self {
             limits: Limits::default(),
             string_max: 512 * 1024 * 1024,
+            hll_sparse_max: 3000,
             counting: None,
             shared_integers: true,
             encoding_names: EncodingNames::Redis72,
@@ -57,6 +60,7 @@ pub(crate) struct Tuned {
     sorted_set_entries: AtomicUsize,
     sorted_set_value: AtomicUsize,
     string_max: AtomicUsize,
+    hll_sparse_max: AtomicUsize,
     counts: AtomicBool,
     log_factor: AtomicU32,
     decay_minutes: AtomicU32,
@@ -78,6 +82,7 @@ impl Tuned {
             sorted_set_entries: AtomicUsize::default(),
             sorted_set_value: AtomicUsize::default(),
             string_max: AtomicUsize::default(),
+            hll_sparse_max: AtomicUsize::default(),
             counts: AtomicBool::default(),
             log_factor: AtomicU32::default(),
             decay_minutes: AtomicU32::default(),
@@ -89,7 +94,7 @@ impl Tuned {
     }
 
     pub(crate) fn set(&self, tuning: Tuning) {
-        let Tuning { limits, string_max, counting, shared_integers, encoding_names } = tuning;
+        let Tuning { limits, string_max, hll_sparse_max, counting, shared_integers, encoding_names } = tuning;
         self.hash_entries.store(limits.hash_entries, Relaxed);
         self.hash_value.store(limits.hash_value, Relaxed);
         self.list_size.store(limits.list_size, Relaxed);
@@ -99,6 +104,7 @@ impl Tuned {
         self.sorted_set_entries.store(limits.sorted_set_entries, Relaxed);
         self.sorted_set_value.store(limits.sorted_set_value, Relaxed);
         self.string_max.store(string_max, Relaxed);
+        self.hll_sparse_max.store(hll_sparse_max, Relaxed);
         if let Some(Counting { log_factor, decay_minutes }) = counting {
             self.log_factor.store(log_factor, Relaxed);
             self.decay_minutes.store(decay_minutes, Relaxed);
@@ -128,6 +134,10 @@ impl Tuned {
         self.string_max.load(Relaxed)
     }
 
+    pub(crate) fn hll_sparse_max(&self) -> usize {
+        self.hll_sparse_max.load(Relaxed)
+    }
+
     pub(crate) fn counting(&self) -> Option<Counting> {
         self.counts.load(Relaxed).then(|| Counting {
             log_factor: self.log_factor.load(Relaxed),
@@ -155,9 +165,18 @@ mod tests {
         let limits = Limits { hash_entries: 3, list_size: -1, hash_seed: 9, ..Limits::default() };
         let counting = Some(Counting { log_factor: 2, decay_minutes: 4 });
         let encoding_names = EncodingNames::Redis70;
-        tuned.set(Tuning { limits, string_max: 5, counting, shared_integers: false, encoding_names });
+        let tuning = Tuning {
+            limits,
+            string_max: 5,
+            hll_sparse_max: 6,
+            counting,
+            shared_integers: false,
+            encoding_names,
+        };
+        tuned.set(tuning);
         assert_eq!(tuned.limits(), Limits { hash_seed: 7, ..limits });
         assert_eq!((tuned.string_max(), tuned.counting(), tuned.shared_integers()), (5, counting, false));
+        assert_eq!(tuned.hll_sparse_max(), 6);
         assert_eq!(tuned.encoding_names(), encoding_names);
         tuned.set(Tuning::default());
         assert_eq!((tuned.counting(), tuned.shared_integers()), (None, true));

@@ -199,6 +199,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::ScriptKill => script::kill(&call, reply),
         C::Migrate => return Flow::Defer(Deferral::Migrate),
         C::Monitor => server::monitor(&call, reply),
+        C::PfSelfTest => server::pfselftest(&call, reply),
         C::Lolwut => server::lolwut(args, reply),
         C::Shutdown => return server::shutdown(call, reply),
         C::Time => server::time(reply),

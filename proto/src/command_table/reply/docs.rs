@@ -126,6 +126,7 @@ fn group(group: Group) -> &'static str {
         Group::Generic => "generic",
         Group::String => "string",
         Group::Bitmap => "bitmap",
+        Group::HyperLogLog => "hyperloglog",
         Group::List => "list",
         Group::Set => "set",
         Group::SortedSet => "sorted-set",

@@ -61,6 +61,8 @@ pub enum CommandError {
     NoCenter(String),
     #[error("ERR exactly one of BYRADIUS and BYBOX can be specified for {0}")]
     NoExtent(String),
+    #[error("ERR Unknown PFDEBUG subcommand '{0}'")]
+    UnknownPfDebug(String),
     /// A text that only one command has.
     #[error("{0}")]
     Other(&'static str),

@@ -129,6 +129,8 @@ fn keys(command: DataCommand) -> Keys {
         C::MGet
         | C::Del
         | C::Exists
+        | C::PfCount
+        | C::PfMerge
         | C::Touch
         | C::Unlink
         | C::SDiff
@@ -160,13 +162,14 @@ fn keys(command: DataCommand) -> Keys {
         C::GeoRadius | C::GeoRadiusByMember => Keys::Stored,
         // The first key is the only one, wherever it stands.
         C::ObjectEncoding | C::ObjectFreq | C::ObjectIdleTime | C::ObjectRefCount => Keys::First,
-        C::MemoryUsage => Keys::First,
+        C::MemoryUsage | C::PfDebug => Keys::First,
         C::Append
         | C::Decr
         | C::DecrBy
         | C::Get
         | C::GetBit
         | C::SetBit
+        | C::PfAdd
         | C::Dump
         | C::Restore
         | C::RestoreAsking

@@ -140,6 +140,10 @@ fn is_told(command: DataCommand) -> bool {
                 | C::MSet
                 | C::MSetNx
                 | C::Move
+                | C::PfAdd
+                | C::PfCount
+                | C::PfDebug
+                | C::PfMerge
                 | C::Rename
                 | C::RenameNx
                 | C::RPopLPush

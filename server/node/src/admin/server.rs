@@ -1,4 +1,4 @@
-//! TIME, LOLWUT and SHUTDOWN.
+//! TIME, LOLWUT, PFSELFTEST and SHUTDOWN.
 //!
 //! What is asked of the server as a whole and touches no data. Nothing here waits; a shutdown is only announced here, and
 //! carried out by `node`.
@@ -26,6 +26,13 @@ pub(super) fn time(reply: &mut ReplyWriter<'_>) {
     reply.array(2);
     reply.bulk_integer(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
     reply.bulk_integer(i64::from(now.subsec_micros()));
+}
+
+pub(super) fn pfselftest(call: &Call<'_>, reply: &mut ReplyWriter<'_>) {
+    match nuthatch_engine::hyperloglog_self_test(call.now.0) {
+        Ok(()) => reply.ok(),
+        Err(failure) => reply.error(&format!("ERR {failure}")),
+    }
 }
 
 /// A nuthatch on its tree, head down.

@@ -29,6 +29,7 @@ impl Values {
                 ..Limits::default()
             },
             string_max: self.count("proto-max-bulk-len"),
+            hll_sparse_max: self.count("hll-sparse-max-bytes"),
             counting: by_count.then(|| Counting {
                 log_factor: self.number("lfu-log-factor"),
                 decay_minutes: self.number("lfu-decay-time"),
@@ -65,6 +66,7 @@ mod tests {
             ("list-max-listpack-size", "-1"),
             ("zset-max-listpack-value", "5"),
             ("proto-max-bulk-len", "2mb"),
+            ("hll-sparse-max-bytes", "1kb"),
             ("maxmemory-policy", "allkeys-lfu"),
             ("lfu-log-factor", "0"),
             ("maxmemory", "1mb"),
@@ -75,8 +77,14 @@ mod tests {
         let limits = Limits { hash_entries: 3, list_size: -1, sorted_set_value: 5, ..Limits::default() };
         let counting = Some(Counting { log_factor: 0, decay_minutes: 1 });
         let encoding_names = EncodingNames::Redis70;
-        let expected =
-            Tuning { limits, string_max: 2 << 20, counting, shared_integers: false, encoding_names };
+        let expected = Tuning {
+            limits,
+            string_max: 2 << 20,
+            hll_sparse_max: 1024,
+            counting,
+            shared_integers: false,
+            encoding_names,
+        };
         assert_eq!(values.tuning(), expected);
     }
 }

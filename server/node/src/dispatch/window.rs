@@ -128,6 +128,7 @@ impl Window {
                 Group::Generic
                 | Group::String
                 | Group::Bitmap
+                | Group::HyperLogLog
                 | Group::List
                 | Group::Geo
                 | Group::PubSub

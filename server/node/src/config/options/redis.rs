@@ -18,7 +18,7 @@ const WORDS: Kind = Kind::Words;
 const SIGNAL: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 121] = [
+pub(super) static OPTIONS: [OptionSpec; 120] = [
     kept("acl-pubsub-default", Kind::Word(&["allchannels", "resetchannels"]), "resetchannels"),
     kept("aclfile", TEXT, "").fixed(),
     kept("acllog-max-len", COUNT, "128"),
@@ -57,7 +57,6 @@ pub(super) static OPTIONS: [OptionSpec; 121] = [
     kept("crash-memcheck-enabled", BOOL, "yes"),
     kept("dynamic-hz", BOOL, "yes"),
     kept("enable-module-command", Kind::Word(&["no", "yes", "local"]), "no").fixed(),
-    kept("hll-sparse-max-bytes", MEMORY, "3000"),
     kept("hz", INT, "10"),
     kept("ignore-warnings", TEXT, ""),
     kept("io-threads-do-reads", BOOL, "no").fixed(),

@@ -9,7 +9,7 @@ const COUNT: Kind = Kind::Integer(0, i64::MAX as u64);
 const SIZE: Kind = Kind::Memory(0);
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 11] = [
+pub(super) static OPTIONS: [OptionSpec; 12] = [
     works("hash-max-listpack-entries", COUNT, "512", "How many fields a compact hash has at most.")
         .alias("hash-max-ziplist-entries"),
     works("hash-max-listpack-value", SIZE, "64", "How long a field or value of a compact hash is at most.")
@@ -28,6 +28,7 @@ pub(super) static OPTIONS: [OptionSpec; 11] = [
         .alias("zset-max-ziplist-entries"),
     works("zset-max-listpack-value", SIZE, "64", "How long a member of a compact sorted set is at most.")
         .alias("zset-max-ziplist-value"),
+    works("hll-sparse-max-bytes", SIZE, "3000", "How long a sparse HyperLogLog is at most."),
     works(
         "compatibility-version",
         Kind::Word(&["7.2", "7.0"]),
