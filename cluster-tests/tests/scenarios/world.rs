@@ -3,6 +3,8 @@
 //! Every command that proposes something is one entry of the log, so the index rises by one; what is refused is an entry
 //! too. Views are rendered for the node named. A command that cannot be read answers `? ` and why.
 
+mod copies;
+
 use std::collections::BTreeMap;
 
 use nuthatch_cluster::routing::{Access, MetadataContact, Standing, route};
@@ -20,6 +22,8 @@ use nuthatch_proto::slot::Slot;
 #[derive(Default)]
 pub(crate) struct World {
     topology: Option<Topology>,
+    /// The topology at the last `look`.
+    seen: Option<Topology>,
     lives: BTreeMap<u8, u8>,
     next_seq: u64,
 }
@@ -56,7 +60,14 @@ impl World {
                     verdicts.map(|verdict| verdict.map_or_else(|r| r.to_string(), |()| "OK".to_owned()));
                 Ok(verdicts.collect::<Vec<_>>().join("\n"))
             }
-            ["nodes" | "info" | "slots" | "shards" | "replicas" | "route" | "loads", ..] => self.view(words),
+            // What a proposer goes by who says `as seen`.
+            ["look"] => {
+                self.seen = Some(self.topology()?.clone());
+                Ok(String::new())
+            }
+            ["nodes" | "info" | "slots" | "shards" | "shard" | "replicas" | "route" | "loads", ..] => {
+                self.view(words)
+            }
             _ => {
                 let change = self.change(words)?;
                 self.next_seq += 1;
@@ -87,6 +98,10 @@ impl World {
 
     fn change(&mut self, words: &[&str]) -> Said<TopologyChange> {
         Ok(match words {
+            [words @ .., "as", "seen"] => {
+                copies::change(self.seen.as_ref().ok_or("nothing has been looked at")?, words)?
+            }
+            words if copies::is_change(words) => copies::change(self.topology()?, words)?,
             // `join n2 100-199 as voter`: the node with the slots it brings; a watcher unless said otherwise.
             ["join", node, slots @ .., "as", role] => TopologyChange::Join {
                 joiner: self.joiner(number(node)?, ranges(slots)?),
@@ -152,10 +167,14 @@ impl World {
                 let of = id(of).map_or_else(|_| (*of).to_owned(), |id| id.to_string());
                 self.rendered(me, |view, reply| views::replicas(topology, view, of.as_bytes(), reply))
             }
-            // What a node answers to a command on a slot, with full coverage required or `partial` enough.
+            ["shard", of] => copies::described(topology, of),
+            // What a node answers to a command on a slot, with full coverage required or `partial` enough; to a reading
+            // one on a connection that said READONLY, with `reading`.
             ["route", me, slot, rest @ ..] => {
-                let standing = Standing::new(topology, id(me)?, self.process(number(me)?), rest.is_empty());
-                let route = route(topology, &standing, self::slot(slot)?, Access::default());
+                let full_coverage = !rest.contains(&"partial");
+                let standing = Standing::new(topology, id(me)?, self.process(number(me)?), full_coverage);
+                let access = Access { readonly: rest.contains(&"reading"), ..Access::default() };
+                let route = route(topology, &standing, self::slot(slot)?, access);
                 Ok(route.refusal().map_or("here".to_owned(), |redirect| redirect.to_string()))
             }
             // How many slots each node has.

@@ -139,7 +139,7 @@ mod tests {
     use nuthatch_proto::ids::LogIndex;
 
     use super::*;
-    use crate::topology::arbitrary::{address, alone, joiner, node_id};
+    use crate::topology::arbitrary::{address, after, alone, copied, joiner, node_id, restart, shard_id};
     use crate::topology::{Role, SlotRange, TopologyChange};
 
     fn ranges(first: u16, last: u16) -> Vec<SlotRange> {
@@ -176,6 +176,41 @@ mod tests {
         let (down, unserved) = ("CLUSTERDOWN The cluster is down", "CLUSTERDOWN Hash slot not served");
         check(&holed, 3, true, &[(100, unserved), (99, down)]);
         check(&holed, 2, false, &[(100, unserved), (99, "here"), (101, "MOVED 101 10.0.0.3:7003")]);
+    }
+
+    #[test]
+    fn a_replica_sends_to_its_primary_and_answers_readers_who_said_so() {
+        let topology = copied();
+        let slot = Slot::new(7).expect("a slot");
+        let reading = Access { readonly: true, ..Access::default() };
+        let writing = Access { write: true, ..reading };
+        let at = |node: u8, access| {
+            let standing = Standing::new(&topology, node_id(node), ProcessId([node; 16]), true);
+            route(&topology, &standing, slot, access).refusal().map(|redirect| redirect.to_string())
+        };
+        let moved = || Some("MOVED 7 10.0.0.1:7001".to_owned());
+        assert_eq!([at(2, Access::default()), at(2, reading), at(2, writing)], [moved(), None, moved()]);
+        check(&topology, 1, true, &[(7, "here")]);
+    }
+
+    #[test]
+    fn a_shard_that_lost_its_last_copy_is_served_nowhere_and_takes_no_other_down() {
+        let give = TopologyChange::SetSlotNode {
+            slot: Slot::new(9).expect("a slot"),
+            node: node_id(4),
+            expected: Some(shard_id(1)),
+        };
+        let joined = join(&copied(), 4, Vec::new());
+        let lost = restart(&restart(&after(&joined, &give).expect("it is empty"), 2), 1);
+        let unserved = "CLUSTERDOWN Hash slot not served";
+        check(&lost, 4, true, &[(7, unserved), (9, "here")]);
+        check(&lost, 3, true, &[(7, unserved), (9, "MOVED 9 10.0.0.4:7004")]);
+        let standing =
+            Standing::new(&lost, node_id(1), lost.node(node_id(1)).expect("a member").process, true);
+        let slot = Slot::new(7).expect("a slot");
+        assert_eq!(route(&lost, &standing, slot, Access::default()), Route::SlotNotServed);
+        let reading = Access { readonly: true, ..Access::default() };
+        assert_eq!(route(&lost, &standing, slot, reading), Route::SlotNotServed);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use nuthatch_proto::ids::{NodeId, ReplicationOffset, Timestamp};
 use nuthatch_proto::resp::ReplyWriter;
 
 use crate::routing::{MetadataContact, Standing};
-use crate::topology::{Node, NodeState, Shard, SlotRange, Topology};
+use crate::topology::{Grant, Node, NodeState, Shard, SlotRange, Topology};
 
 pub use info::info;
 pub use nodes::{nodes, replicas};
@@ -113,6 +113,11 @@ impl LocalView {
     }
 }
 
+/// Whether the life that a node is living holds the shard's data.
+fn is_in_sync(shard: &Shard, node: &Node) -> bool {
+    shard.is_in_sync(Grant { node: node.id, incarnation: node.incarnation })
+}
+
 /// CLUSTER MYID.
 pub fn my_id(view: &LocalView, reply: &mut ReplyWriter<'_>) {
     reply.bulk(view.standing.me().to_string().as_bytes());
@@ -172,7 +177,7 @@ mod tests {
     use nuthatch_proto::resp::Protocol;
 
     use super::*;
-    use crate::topology::arbitrary::{address, alone, joiner, node_id};
+    use crate::topology::arbitrary::{address, alone, copied, joiner, node_id};
     use crate::topology::{Address, Joiner, ProcessId, Role, TopologyChange};
 
     /// Node 1 with slots 5-7 and 9, node 2 with a host name, the rest, and a link.
@@ -260,6 +265,35 @@ mod tests {
                     $21 send-buffer-allocated :9 $16 send-buffer-used :0 ";
         let write = |reply: &mut ReplyWriter<'_>| links(&topology, &view, reply);
         check(write, &format!("*1 *12 {link}"), &format!("*1 %6 {link}"));
+    }
+
+    /// Node 2 copies node 1 and is in sync, node 3 copies it and is not.
+    #[test]
+    fn replicas_are_shown_with_their_primary() {
+        let topology = copied();
+        let standing = Standing::new(&topology, node_id(2), ProcessId([2; 16]), true);
+        let mut view = LocalView::new(standing, MetadataContact::Valid);
+        view.replication_offset = ReplicationOffset(77);
+        let three = format!("{} 10.0.0.3:7003@17003 slave ONE 0 0 2 connected", node_id(3));
+        let two = "TWO 10.0.0.2:7002@17002 myself,slave ONE 0 0 2 connected";
+        let lines = format!("ONE 10.0.0.1:7001@17001 master - 0 0 2 connected 0-16383\n{two}\n{three}\n");
+        let shown = |write: &dyn Fn(&mut ReplyWriter<'_>)| shown(Protocol::Resp2, write);
+        let text = shown(&|reply| nodes(&topology, &view, reply));
+        assert_eq!(text.split_once(' ').map(|(_, text)| text), Some(&*format!("{lines} ")));
+        let text = shown(&|reply| replicas(&topology, &view, node_id(1).to_string().as_bytes(), reply));
+        assert_eq!(text, format!("*2 $130 {two} $123 {three} "));
+        let error = "-ERR The specified node is not a master ";
+        let of_replica = node_id(2).to_string();
+        assert_eq!(shown(&|reply| replicas(&topology, &view, of_replica.as_bytes(), reply)), error);
+
+        let text = shown(&|reply| shards(&topology, &view, reply));
+        let fields = ["role $6 master", "role $7 replica", "role $7 replica"].into_iter();
+        let health = [":0 $6 health $6 online", ":77 $6 health $6 online", ":0 $6 health $7 loading"];
+        for (role, health) in fields.zip(health) {
+            assert!(text.contains(&format!("$4 {role} $18 replication-offset {health}")), "{role} in {text}");
+        }
+        let text = shown(&|reply| slots(&topology, reply));
+        assert_eq!((text.matches("TWO").count(), text.contains("10.0.0.3")), (1, false), "{text}");
     }
 
     #[test]

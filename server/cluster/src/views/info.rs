@@ -15,7 +15,9 @@ pub fn info(topology: &Topology, view: &LocalView, reply: &mut ReplyWriter<'_>) 
     let (mut well, mut suspected, mut failed, mut size) = (0, 0, 0, 0);
     for (shard, ranges) in super::ranges_by_shard(topology) {
         let count: usize = ranges.iter().map(|range| range.len()).sum();
-        let health = topology.node(shard.primary.node).map_or(Health::Failed, |node| view.health(node));
+        // A primary that is not in sync is one whose life is over: it waits for another to be promoted.
+        let primary = topology.node(shard.primary.node).filter(|node| super::is_in_sync(shard, node));
+        let health = primary.map_or(Health::Failed, |node| view.health(node));
         size += usize::from(count > 0);
         *match health {
             Health::Well => &mut well,
@@ -42,7 +44,9 @@ pub fn info(topology: &Topology, view: &LocalView, reply: &mut ReplyWriter<'_>) 
     field("cluster_stats_messages_sent", &view.messages_sent);
     field("cluster_stats_messages_received", &view.messages_received);
     field("total_cluster_links_buffer_limit_exceeded", &0);
-    // Not Redis's: who leads the metadata group, how many vote in it, and how far this node has applied its log.
+    let offline = topology.shards().iter().filter(|shard| shard.is_offline()).count();
+    // Not Redis's: how many shards wait for an operator because their last copy is lost, who leads the metadata group, how many vote in it, and how far this node has applied its log.
+    field("cluster_shards_offline", &offline);
     field("cluster_metadata_leader", &view.leader.map(|leader| leader.to_string()).unwrap_or_default());
     field("cluster_metadata_voters", &topology.nodes_in_role(Role::Voter).count());
     field("cluster_metadata_applied", &topology.applied());

@@ -1,6 +1,7 @@
 //! CLUSTER SHARDS: each shard with its slots, as pairs of first and last, and its nodes.
 //!
-//! Shards without slots are shown too, as Redis shows them.
+//! Shards without slots are shown too, as Redis shows them. A node's health there is about the shard's data: who does not
+//! have it, or not all of it, is `loading`, whether it catches up or waits for somebody to catch up with.
 
 use nuthatch_proto::ids::ReplicationOffset;
 use nuthatch_proto::resp::ReplyWriter;
@@ -50,7 +51,8 @@ fn member(view: &LocalView, shard: &Shard, node: &Node, reply: &mut ReplyWriter<
     reply.integer(i64::try_from(offset.0).unwrap_or(i64::MAX));
     reply.bulk(b"health");
     reply.bulk(match view.health(node) {
-        Health::Well | Health::Suspected => b"online",
-        Health::Failed => b"failed",
+        Health::Failed => b"fail",
+        Health::Well | Health::Suspected if super::is_in_sync(shard, node) => b"online",
+        Health::Well | Health::Suspected => b"loading",
     });
 }

@@ -107,7 +107,7 @@ pub(crate) async fn change(change: Change, call: Call<'_>, reply: &mut ReplyWrit
         Change::FlushSlots => slots::flush(&call).await,
         Change::Forget => membership::forget(&call).await,
         Change::Meet => membership::meet(&call).await,
-        Change::Replicate => membership::replicate(&call),
+        Change::Replicate => membership::replicate(&call).await,
         Change::Reset => membership::reset(&call).await,
         Change::SetSlot => slots::set_slot(&call).await,
     };

@@ -4,7 +4,7 @@
 //! refused before. Epochs are the group's to give, so the commands about them are answered for the sake of the tools that
 //! send them, and change nothing.
 
-use nuthatch_cluster::topology::TopologyChange;
+use nuthatch_cluster::topology::{Rejected, TopologyChange};
 use nuthatch_proto::ids::NodeId;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
@@ -42,22 +42,24 @@ pub(super) async fn reset(call: &Call<'_>) -> Result<(), Refusal> {
     call.handle.reset(hard).await.map_err(|error| error.to_string())
 }
 
-/// REPLICATE.
-pub(super) fn replicate(call: &Call<'_>) -> Result<(), Refusal> {
-    let node = known(call.args.at(2), &call.handle.view())?;
+/// Whether the data of a primary reaches its replicas. As long as it does not, no node may become one: its user would
+/// believe in a copy that is not there.
+const COPIES_ARE_MADE: bool = false;
+
+/// REPLICATE. What the topology would refuse is refused from what this node knows, and so is a primary that has keys.
+pub(super) async fn replicate(call: &Call<'_>) -> Result<(), Refusal> {
     let view = call.handle.view();
-    if node == view.me {
-        return Err("ERR Can't replicate myself".to_owned());
+    let change = TopologyChange::Replicate { node: view.me, primary: known(call.args.at(2), &view)? };
+    let verdict = view.topology.rehearse([&change]).into_iter().collect::<Result<(), Rejected>>();
+    verdict.map_err(|rejected| rejected.to_string())?;
+    let is_primary = view.topology.shard_of(view.me).is_some_and(|shard| shard.primary.node == view.me);
+    if is_primary && slots::holds_keys(call) {
+        return Err(Rejected::ReplicateNotEmpty.to_string());
     }
-    let topology = &view.topology;
-    if topology.shard_of(node).is_none_or(|shard| shard.primary.node != node) {
-        return Err("ERR I can only replicate a master, not a replica.".to_owned());
+    if !COPIES_ARE_MADE {
+        return Err("ERR Replication is not supported yet: every node serves slots of its own".to_owned());
     }
-    let owns = topology.shard_of(view.me).is_some_and(|shard| !topology.ranges_of(shard.id).is_empty());
-    if owns || slots::holds_keys(call) {
-        return Err("ERR To set a master the node must be empty and without assigned slots.".to_owned());
-    }
-    Err("ERR Replication is not supported yet: every node serves slots of its own".to_owned())
+    make(call, &view, change).await
 }
 
 /// COUNT-FAILURE-REPORTS: the only reports that a node has are its own.
