@@ -2,15 +2,15 @@
 
 Members stand close together around a few places, some of them where maps end, so that a search meets borders of cells,
 the poles and the 180th meridian. Redis leaves it open which of several members at the same distance a COUNT takes, so hardly
-two share a cell but in a set of which no count is asked. No command adds more members at once than a small set holds: 7.2
+two share a cell but in sets of which no count is asked. No command adds more members at once than a small set holds: 7.2
 takes a set for a big one then, and 7.0 does not.
 """
 from differential_commands import ALL_KEYS, FAMILIES, d, f, flags, k, pick, rng, several
 
 PLACES = [f"g{n}" for n in range(4)]
-# Members of any score, which ZADD puts there, and of equal positions.
-ANYWHERE = "g-any"
-ALL_KEYS.update([*PLACES, ANYWHERE])
+# Members of any score, which ZADD puts there, and of equal positions; and members with distances for scores.
+ANYWHERE, DISTANCES = "g-any", "g-far"
+ALL_KEYS.update([*PLACES, ANYWHERE, DISTANCES])
 HUBS = [(0, 0), (13.361389, 38.115556), (15, 37), (-122.4, 37.7), (179.99, 10), (-179.98, -60), (100, 84.9), (-70, -84.95), (-179.9, -85), (25, 66.01)]
 UNITS = ["m", "m", "km", "km", "KM", "ft", "mi", "Mi"]
 
@@ -76,7 +76,8 @@ def options(counts=True):
 
 
 def destination():
-    return [rng.choice(["STORE", "STOREDIST", "store"]), rng.choice([*PLACES[:3], k()]), *(["STOREDIST", k()] if rng.random() < 0.1 else [])]
+    stores = ["STORE", rng.choice([*PLACES[:3], k()])], ["storedist", DISTANCES]
+    return [word for part in rng.choices(stores, k=rng.choice([1] * 9 + [2])) for word in part]
 
 
 def storing():
@@ -97,18 +98,18 @@ def older(key, counts=True):
 def newer(key, counts=True):
     from_where = rng.choice([["FROMMEMBER", member()], ["FROMLONLAT", *center()], ["fromlonlat", *center()]])
     extent = rng.choice([["BYRADIUS", measure(), unit()], ["BYBOX", measure(), measure(), unit()]])
-    stores = counts and rng.random() < 0.25
+    target = rng.choice([*PLACES[:3], k(), DISTANCES, DISTANCES]) if counts and rng.random() < 0.25 else None
     rest = options(counts)
-    if stores:
-        rest = [word for word in rest if not word.upper().startswith("WITH")] + flags("STOREDIST")
+    if target:
+        rest = [word for word in rest if not word.upper().startswith("WITH")] + (["STOREDIST"] if target == DISTANCES else [])
     parts = [from_where, extent, rest]
     if rng.random() < 0.03:
-        parts.append(rng.choice([from_where, extent, ["FROMMEMBER", member()], ["BYBOX", "1", "1", "km"], ["STOREDIST"], ["STORE", "g0"]]))
+        parts.append(rng.choice([from_where, extent, ["FROMMEMBER", member()], ["BYBOX", "1", "1", "km"], ["STORE", "g0"]]))
     if rng.random() < 0.03:
         parts.pop(rng.randrange(2))
     rng.shuffle(parts)
     words = [word for part in parts for word in part]
-    return ["GEOSEARCHSTORE", rng.choice([*PLACES[:3], k()]), key, *words] if stores else [rng.choice(["GEOSEARCH", "geosearch"]), key, *words]
+    return ["GEOSEARCHSTORE", target, key, *words] if target else [rng.choice(["GEOSEARCH", "geosearch"]), key, *words]
 
 
 def pair(key):
@@ -123,14 +124,14 @@ FAMILIES["geography"] = [
     lambda: older(places()),
     lambda: newer(places()),
     lambda: newer(places()),
-    lambda: rng.choice([older, newer])(ANYWHERE, counts=False),
+    lambda: rng.choice([older, newer])(rng.choice([ANYWHERE, DISTANCES]), counts=False),
     lambda: ["GEOPOS", places(), *several(member)],
     lambda: ["GEOHASH", places(), *several(member)],
     lambda: [rng.choice(["GEOPOS", "GEOHASH"]), *rng.choice([[ANYWHERE, *several(member)], [places()], []])],
     lambda: pair(places()),
     lambda: pair(ANYWHERE),
     lambda: ["ZREM", places(), *several(member)],
-    lambda: ["ZRANGE", places(), "0", "-1", *flags("WITHSCORES")],
+    lambda: ["ZRANGE", rng.choice([places(), DISTANCES]), "0", "-1", *flags("WITHSCORES")],
     lambda: ["OBJECT", "ENCODING", places()],
     lambda: ["DEL", rng.choice([*PLACES, ANYWHERE])] if rng.random() < 0.15 else ["SET", k(), "a string"],
 ]
