@@ -277,7 +277,7 @@ pub(crate) async fn wait(
             let began = clock::monotonic();
             debug::sleep(args, &mut reply).await;
             let nanoseconds = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            account::slept(thread, &session.client, args, nanoseconds);
+            account::ended_apart(thread, &session.client, args, nanoseconds);
         }
         // Seen to above.
         Deferral::Script => {}

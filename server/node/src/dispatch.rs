@@ -98,7 +98,7 @@ pub(crate) struct Batch<'a> {
     turn: Option<nuthatch_engine::Turn<'a>>,
     /// A script takes long: only what may run beside it does.
     busy: bool,
-    /// Whether the last request was counted as a command that ran.
+    /// Whether the last request was counted as a command that ran, and is at its end.
     counted: bool,
     /// Whether the node was told to follow another one, so that commands may have to be refused.
     limited: bool,
@@ -343,6 +343,8 @@ impl<'a> Batch<'a> {
         };
         self.session.last_command = counters::place(spec.handler);
         self.count(spec, &replies[begin..]);
+        // How long a command took that waits is told when it no longer does.
+        self.counted &= flow != Flow::Block;
         self.show(spec, args, Sender::Client);
         flow
     }

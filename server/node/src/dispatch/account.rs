@@ -2,7 +2,8 @@
 //!
 //! The clock is read once for all commands of a window that always take the same time; they share the time between two
 //! readings evenly. A command whose time grows with the data has a reading before it and one behind it, so that a slow
-//! one is found however the requests were sent. What took long is noted by name ([`note`]); the rest is counted.
+//! one is found however the requests were sent. What took long is noted by name ([`note`]); the rest is counted. A command
+//! that waited for an element is told of when it has one, without its wait.
 
 use nuthatch_proto::command_table::{CommandSpec, Flags, Handler, TransactionCommand, lookup};
 use nuthatch_proto::resp::Args;
@@ -61,8 +62,8 @@ impl Batch<'_> {
     }
 }
 
-/// Counts how long a client was held up by DEBUG SLEEP.
-pub(crate) fn slept(thread: &Thread, client: &Client, args: Args<'_>, nanoseconds: u64) {
+/// Counts how long a command took that did not end among those of its window.
+pub(crate) fn ended_apart(thread: &Thread, client: &Client, args: Args<'_>, nanoseconds: u64) {
     if let Some(spec) = args.get(0).and_then(lookup) {
         count(thread, &thread.node.config.settings(), client, spec, args, nanoseconds);
     }

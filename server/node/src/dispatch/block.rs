@@ -13,6 +13,7 @@ use nuthatch_proto::slot::Slot;
 
 use super::{Batch, REROUTES_MAX};
 use crate::admin::Flow;
+use crate::clock;
 use crate::net::blocked::{Blocked, Letterbox};
 
 impl Batch<'_> {
@@ -26,6 +27,7 @@ impl Batch<'_> {
         args: Args<'_>,
         reply: &mut ReplyWriter<'_>,
     ) -> Flow {
+        let began = clock::monotonic();
         for _ in 0..REROUTES_MAX {
             if let Err(redirect) = self.check_route(spec, args, slot) {
                 reply.error(&redirect.to_string());
@@ -39,7 +41,8 @@ impl Batch<'_> {
                 Ok(None) => return Flow::Done,
                 Ok(Some(wait)) => {
                     self.session.client.set_blocked(Some(Arc::clone(wait.waiter())));
-                    self.session.blocked = Some(Box::new(Blocked { wait, letterbox }));
+                    let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                    self.session.blocked = Some(Box::new(Blocked { wait, letterbox, took }));
                     return Flow::Block;
                 }
                 Err(_refused) => self.look_again(),

@@ -17,6 +17,8 @@ pub(crate) struct Blocked {
     pub(crate) wait: Wait,
     /// Where its end is heard of.
     pub(crate) letterbox: Arc<Letterbox>,
+    /// How many nanoseconds the command took to find that it must wait.
+    pub(crate) took: u64,
 }
 
 /// Where one wait's end is heard of.

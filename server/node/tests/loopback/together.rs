@@ -165,6 +165,21 @@ fn a_wait_ends_when_its_time_is_up_or_somebody_says_so() {
     other.talk(&[("RPUSH k x", ":1"), ("LLEN k", ":1")]);
 }
 
+/// SLOWLOG RESET is the first entry of the log that it leaves.
+#[test]
+fn a_command_that_waits_is_in_the_slow_log_once_it_is_served() {
+    let server = Server::start(&["--slowlog-log-slower-than", "0"]);
+    let (mut blocked, mut other) = (server.connect(), server.connect());
+    other.talk(&[("SLOWLOG RESET", "+OK")]);
+    blocked.talk(&[("BLPOP k 0.01", "*-1")]);
+    other.talk(&[("SLOWLOG LEN", ":1")]);
+    blocked.send("BLPOP k 0\r\n");
+    until_blocked(&mut other, 1);
+    other.talk(&[("SLOWLOG RESET", "+OK"), ("RPUSH k x", ":1")]);
+    blocked.expect("*2\r\n$1\r\nk\r\n$1\r\nx\r\n");
+    other.talk(&[("SLOWLOG LEN", ":3")]);
+}
+
 #[test]
 fn a_client_that_has_gone_takes_no_element() {
     let server = Server::start(&[]);

@@ -22,7 +22,7 @@ use tokio::time::sleep;
 
 use super::{Connection, End};
 use crate::clock;
-use crate::dispatch::Turn;
+use crate::dispatch::{Turn, account};
 use crate::net::blocked::Blocked;
 
 const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
@@ -34,6 +34,7 @@ impl Connection<'_> {
         let Some(blocked) = self.session.blocked.take() else { return Ok(Turn::Done { drained: true }) };
         self.session.client.set_waiting_arguments(args.as_args().bytes());
         let outcome = self.outcome(&blocked).await;
+        let took = blocked.took;
         self.session.client.set_waiting_arguments(0);
         let waiter = Arc::clone(blocked.wait.waiter());
         self.session.client.set_blocked(None);
@@ -41,7 +42,10 @@ impl Connection<'_> {
         let mut replies = Vec::new();
         let mut reply = ReplyWriter::new(&mut replies, self.session.protocol());
         match outcome? {
-            Outcome::Reply(bytes) => reply.raw(&bytes),
+            Outcome::Reply(bytes) => {
+                account::ended_apart(self.thread, &self.session.client, args.as_args(), took);
+                reply.raw(&bytes);
+            }
             Outcome::TimedOut => waiter.reply_in_vain(&mut reply),
             Outcome::Unblocked => reply.error(UNBLOCKED),
             Outcome::Moved => return self.run_again(&args).await,
