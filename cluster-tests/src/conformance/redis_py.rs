@@ -73,17 +73,14 @@ pub const FILES: [&str; 32] = [
 ];
 
 /// How the names of cases begin that are about commands that do not exist here: access lists, arrays, bit operations,
-/// places on the globe, sketches, streams, scripts, modules, replication, digests and the like of later versions.
-const LEFT_OUT: [&str; 44] = [
+/// sketches, streams, scripts, modules, replication, digests and the like of later versions.
+const LEFT_OUT: [&str; 41] = [
     "test_acl",
     "test_array",
     "test_ar",
     "test_bit",
     "test_cluster_bitop",
     "test_get_set_bit",
-    "test_geo",
-    "test_cluster_geo",
-    "test_old_geo",
     "test_pf",
     "test_cluster_pf",
     "test_spfmerge",

@@ -23,11 +23,12 @@ use super::{Case, Outcome, Setup, Side, Trouble};
 pub const SUITE: &str = "redis-rs";
 
 /// The files whose cases run.
-pub const FILES: [&str; 5] = ["test_basic", "test_types", "test_async", "test_cluster", "test_cluster_async"];
+pub const FILES: [&str; 6] =
+    ["test_basic", "test_types", "test_geospatial", "test_async", "test_cluster", "test_cluster_async"];
 
-/// Parts of the names of cases about access lists, caching on the client's side, bit operations, digests, geography, modules, scripts, streams and vector sets, and
-/// of those that read from replicas.
-const LEFT_OUT: [&str; 21] = [
+/// Parts of the names of cases about access lists, caching on the client's side, bit operations, digests, modules,
+/// scripts, streams and vector sets, and of those that read from replicas.
+const LEFT_OUT: [&str; 20] = [
     "acl",
     "username_and_password",
     "client_tracking",
@@ -37,7 +38,6 @@ const LEFT_OUT: [&str; 21] = [
     "bit_operations",
     "setbit",
     "digest",
-    "geo",
     "hotkeys",
     "module_json",
     "test_script",
