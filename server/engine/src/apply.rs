@@ -6,8 +6,8 @@
 //! notice is told and no effect emitted: who serves, and tells, is the primary.
 //!
 //! An effect that cannot have been one of this slot (a pop from an empty list, a key of another type) says that the copy
-//! is none any more ([`Divergence`]). It changes nothing, or not all that it should; the caller gives the copy up and
-//! takes a new one. Values that a record would make out of proportion to its own length are refused.
+//! is none any more ([`Divergence`]), and so does a string that would be longer than any may be. It changes nothing, or
+//! not all that it should; the caller gives the copy up and takes a new one.
 //!
 //! Neighbours: [`crate::effect::record`] has the bytes, `apply/slot` the work on the slot, `apply/elements` that on its
 //! collections.

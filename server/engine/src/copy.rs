@@ -42,7 +42,7 @@ pub enum BadPiece {
     NoDatabase(usize),
 }
 
-/// A slot's keys on their way into an engine, and nobody's yet.
+/// A slot's keys on their way into an engine, and nobody's yet. Dropped, it frees them here and now.
 pub struct SlotCopy {
     slot: Slot,
     databases: BTreeMap<usize, SlotData>,

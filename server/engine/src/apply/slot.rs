@@ -7,11 +7,11 @@ use nuthatch_proto::ids::Timestamp;
 
 use super::{Applied, Divergence};
 use crate::context::Context;
-use crate::effect::record::RECORD_MAX;
 use crate::engine::Engine;
 use crate::store::entry::Entry;
 use crate::store::locked::Guard;
 use crate::store::slot::{Hashed, Place};
+use crate::tuning::Tuning;
 use crate::value::{Collection, Hash, Kind, Limits, Object};
 
 /// What it means that the collection an effect changes is not there.
@@ -65,8 +65,9 @@ impl<'e, 'x, 'c> Target<'e, 'x, 'c> {
         if entry.kind() != Kind::String {
             return Err(Divergence::OtherType);
         }
-        // A longer string could not be a record either.
-        if offset.checked_add(bytes.len()).is_none_or(|end| end as u64 > RECORD_MAX) {
+        // A short record can make a long string, but none that is longer than any is, here or by default.
+        let longest = self.engine.hash().tuned.string_max().max(Tuning::default().string_max);
+        if offset.checked_add(bytes.len()).is_none_or(|end| end > longest) {
             return Err(Divergence::BadValue);
         }
         entry.write_at(offset, bytes);

@@ -129,7 +129,7 @@ pub(super) fn pfcount(
     Ok(())
 }
 
-/// Counts one, and puts the count down in it.
+/// Counts one, and puts the count down in it, unless it is the copy of one in which the primary will do so.
 fn count_one(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>, key: &[u8]) -> Result<i64, CommandError> {
     let Some(string) = slots.string(cx, key)? else { return Ok(0) };
     let sketch = Sketch::of(string)?;
@@ -138,7 +138,9 @@ fn count_one(cx: &mut Context<'_>, slots: &mut LockedSlots<'_>, key: &[u8]) -> R
         Some(count) => count,
         None => estimate::cardinality(&sketch.histogram()?),
     };
-    if let Some(mut string) = slots.string_mut(cx, key)? {
+    if !slots.is_passive()
+        && let Some(mut string) = slots.string_mut(cx, key)?
+    {
         if known.is_none() {
             string.write_at(cx, CACHE.start, &count.to_le_bytes());
         }

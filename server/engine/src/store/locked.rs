@@ -233,6 +233,11 @@ impl<'a> LockedSlots<'a> {
         self.engine.in_cluster()
     }
 
+    /// Whether the slots are a copy, which a command that only reads may not even note something in.
+    pub(crate) fn is_passive(&self) -> bool {
+        self.hash.is_passive()
+    }
+
     /// How many databases there are.
     pub(crate) fn databases(&self) -> usize {
         self.engine.databases()

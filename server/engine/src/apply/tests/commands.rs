@@ -5,7 +5,7 @@ use nuthatch_proto::command_table::{self, CommandSpec, Flags, Handler};
 use crate::Rng;
 
 /// Every command that writes, in its forms. A word that begins with `$` stands for something random: a key of a type
-/// (`$k` string, `$l` list, `$h` hash, `$s` set, `$z` sorted set, `$a` any), a value `$v`, a field `$f`, a member `$m`, a score
+/// (`$k` string, `$u` HyperLogLog, `$l` list, `$h` hash, `$s` set, `$z` sorted set, `$a` any), a value `$v`, a field `$f`, a member `$m`, a score
 /// `$r`, a small number `$n`, a count `$c`, a position `$p`, milliseconds `$d` and the absolute time `$t` that far away, seconds
 /// `$D` and `$T`, a database `$b`, a dumped value `$P`.
 const WRITES: &[&str] = &[
@@ -73,9 +73,10 @@ const WRITES: &[&str] = &[
     "PEXPIRE $a $d",
     "PEXPIRE $a $d GT",
     "PEXPIREAT $a $t",
-    "PFADD $k $v $v $v",
-    "PFDEBUG GETREG $k",
-    "PFMERGE $k $k $k",
+    "PFADD $u $v $m $m",
+    "PFCOUNT $u",
+    "PFDEBUG GETREG $u",
+    "PFMERGE $u $u $u",
     "PSETEX $k $d $v",
     "RENAME $a $a",
     "RENAMENX $a $a",
@@ -145,6 +146,8 @@ const READS: &[&str] = &[
     "LRANGE $l 0 -1",
     "MGET $k $k $k",
     "PEXPIRETIME $a",
+    "PFCOUNT $u",
+    "PFCOUNT $u $u",
     "PTTL $a",
     "SCARD $s",
     "SISMEMBER $s $m",
@@ -206,10 +209,10 @@ fn filled(template: &str, rng: &mut Rng, now: u64) -> Command {
 }
 
 fn value(what: &str, rng: &mut Rng, now: u64) -> String {
-    let types = ["k", "l", "h", "s", "z"];
+    let types = ["k", "u", "l", "h", "s", "z"];
     match what {
-        "k" | "l" | "h" | "s" | "z" if rng.below(16) > 0 => key(what, rng),
-        "k" | "l" | "h" | "s" | "z" | "a" | "P" => key(types[rng.below(types.len())], rng),
+        "k" | "u" | "l" | "h" | "s" | "z" if rng.below(16) > 0 => key(what, rng),
+        "k" | "u" | "l" | "h" | "s" | "z" | "a" | "P" => key(types[rng.below(types.len())], rng),
         "v" => match rng.below(8) {
             0 => "x".repeat(rng.below(200)),
             1 => "long and compressible ".repeat(rng.below(400)),
@@ -242,7 +245,8 @@ fn key(kind: &str, rng: &mut Rng) -> String {
 #[test]
 fn every_command_that_writes_is_among_them() {
     let rows = command_table::commands().iter().filter(|row| {
-        matches!(row.handler, Handler::Data(_) | Handler::Keyspace(_)) && row.flags.contains(Flags::WRITE)
+        matches!(row.handler, Handler::Data(_) | Handler::Keyspace(_))
+            && row.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE)
     });
     for row in rows {
         let is_it = |template: &&&str| {

@@ -49,6 +49,20 @@ fn elements_are_added_counted_and_merged() {
 }
 
 #[test]
+fn counting_notes_nothing_in_a_copy() {
+    let mut bench = Bench::new();
+    bench.run("PFADD h a b c");
+    bench.engine.set_passive(true);
+    let before = string(&mut bench, "h");
+    bench.effects();
+    bench.check("PFCOUNT h", ":3");
+    assert_eq!((string(&mut bench, "h") == before, bench.effects().len()), (true, 0));
+    bench.engine.set_passive(false);
+    bench.check("PFCOUNT h", ":3");
+    assert_eq!((string(&mut bench, "h") == before, bench.effects().len()), (false, 1));
+}
+
+#[test]
 fn the_string_is_as_redis_writes_it() {
     let mut bench = Bench::new();
     bench.run("PFADD h");

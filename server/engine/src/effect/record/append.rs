@@ -15,12 +15,22 @@ pub struct TooLong(pub u64);
 
 /// Appends the record of an effect. If it would be too long, nothing is appended.
 pub fn append(out: &mut Vec<u8>, db: usize, slot: Slot, effect: Effect<'_>) -> Result<(), TooLong> {
+    append_within(RECORD_MAX, out, db, slot, effect)
+}
+
+pub(super) fn append_within(
+    limit: u64,
+    out: &mut Vec<u8>,
+    db: usize,
+    slot: Slot,
+    effect: Effect<'_>,
+) -> Result<(), TooLong> {
     let begin = out.len();
     // Most records are shorter than 128 bytes, so one byte is left for the length.
     out.push(0);
     fields(&mut Body { out, db, slot }, effect);
     let length = (out.len() - begin - 1) as u64;
-    if length > RECORD_MAX {
+    if length > limit {
         out.truncate(begin);
         return Err(TooLong(length));
     }

@@ -187,6 +187,15 @@ fn what_is_wrong_is_named() {
     assert_eq!(TooLong(9).to_string(), "the effect takes a record of 9 bytes, and 4294967296 is the limit");
 }
 
+#[test]
+fn what_would_be_too_long_is_not_appended() {
+    let slot = Slot::of_key(b"k");
+    let (effect, mut out) = (Effect::SetAdd { key: b"k", member: b"member" }, b"before".to_vec());
+    let mut append = |limit| super::append::append_within(limit, &mut out, 0, slot, effect);
+    assert_eq!((append(12), append(13)), (Err(TooLong(13)), Ok(())));
+    assert_eq!((&out[..6], out.len()), (&b"before"[..], 6 + 14));
+}
+
 proptest! {
     #[test]
     fn what_is_appended_is_read_again(kind in 0..22_u8, parts in parts(), db in 0..100_000_usize) {
