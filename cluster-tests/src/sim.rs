@@ -11,15 +11,18 @@
 //! A simulator that finds nothing proves nothing. A [`Mutation`] makes the surroundings or the driver lie in one way
 //! that a rule forbids; the tests demand that the world notices.
 //!
-//! Rooms: [`world`] runs the events, [`network`] and [`disk`] are the surroundings, [`workload`] the clients, [`faults`]
-//! what goes wrong and when, [`random`] the generator.
+//! Rooms: [`world`] runs the events, [`network`] and [`disk`] are the surroundings, [`workload`] the clients, [`copies`]
+//! what they want with the copies of shards, [`succession`] who served a shard after whom, [`faults`] what goes wrong and
+//! when, [`random`] the generator.
 
+pub mod copies;
 pub mod disk;
 pub mod faults;
 pub mod invariants;
 pub mod network;
 pub mod node;
 pub mod random;
+pub mod succession;
 pub mod workload;
 pub mod world;
 
@@ -61,6 +64,8 @@ pub struct Report {
     pub snapshots: u64,
     /// Changes of the group's members.
     pub member_changes: u64,
+    /// Promotions of one node after another in a shard that went on with its data.
+    pub promotions: u64,
     /// Virtual milliseconds from the end of the faults until all was at rest.
     pub healed_ms: u64,
 }

@@ -10,6 +10,7 @@
 //!   the one before was acknowledged; a topology that includes an acknowledged write never shows less, and a node never
 //!   sees the number fall;
 //! - **linearizable reads**: a read's answer includes all that was acknowledged before it was asked for;
+//! - **succession**: who is primary of a shard after whom, and who is in sync, as [`Succession`] has it;
 //! - **one change of members at a time**: no log has two that are not committed, and a voter was a learner.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use prost::Message as _;
 use super::disk::Image;
 use super::network::Place;
 use super::node::Node;
+use super::succession::Succession;
 
 /// The setting that a client counts up.
 pub fn setting_of(client: usize) -> String {
@@ -51,8 +53,9 @@ pub struct Ledger {
     last_acknowledged: u64,
     voters: BTreeSet<RaftId>,
     learners: BTreeSet<RaftId>,
-    /// Changes of members are replayed up to this index.
+    /// The log is replayed up to this index.
     replayed: u64,
+    succession: Succession,
     member_changes: u64,
     seen: BTreeMap<Place, Seen>,
 }
@@ -71,6 +74,7 @@ impl Ledger {
             voters: BTreeSet::from([founder.raft_id]),
             learners: BTreeSet::new(),
             replayed: 1,
+            succession: Succession::new(founder.group, founder.joiner()),
             member_changes: 0,
             seen: BTreeMap::new(),
         }
@@ -99,6 +103,11 @@ impl Ledger {
     /// Committed entries, terms with a leader, changes of members.
     pub fn totals(&self) -> (u64, u64, u64) {
         (self.committed.len() as u64, self.leaders.len() as u64, self.member_changes)
+    }
+
+    /// How often another became the primary of a shard that went on with its data.
+    pub fn promotions(&self) -> u64 {
+        self.succession.promotions()
     }
 
     /// A node starts: its log is looked at anew, and what it applied may be older than before.
@@ -150,7 +159,7 @@ impl Ledger {
             }
         }
         self.check_committed(node.place, node.disk.image(), status.committed.0)?;
-        self.replay_members()
+        self.replay()
     }
 
     fn check_committed(&mut self, place: Place, image: &Image, committed: u64) -> Result<(), String> {
@@ -169,9 +178,10 @@ impl Ledger {
         Ok(())
     }
 
-    fn replay_members(&mut self) -> Result<(), String> {
+    fn replay(&mut self) -> Result<(), String> {
         while let Some(bytes) = self.committed.get(&(self.replayed + 1)) {
             self.replayed += 1;
+            self.succession.enter(self.replayed, bytes)?;
             let Some((kind, id)) = conf_change(bytes) else { continue };
             self.member_changes += 1;
             match kind {

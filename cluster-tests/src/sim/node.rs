@@ -150,9 +150,12 @@ impl Node {
     pub fn joiner(&self) -> Joiner {
         let number = self.id.0[0];
         let host = format!("10.0.0.{number}");
+        // Another one for each directory: the shard that a node left behind may go on without it.
+        let mut shard = ShardId(self.id.0);
+        shard.0[4..].copy_from_slice(&self.group.0);
         Joiner {
             id: self.id,
-            shard: ShardId(self.id.0),
+            shard,
             storage: self.storage,
             process: ProcessId([number; 16]),
             address: Address { host, port: 7000, bus_port: 17000, hostname: String::new() },
@@ -167,7 +170,8 @@ impl Node {
         if self.disk.image().values.is_empty() {
             let mut group = [0; 16];
             group[..8].copy_from_slice(&random.bits().to_be_bytes());
-            self.disk.write(PersistBatch::found(GroupId(group), self.joiner()));
+            self.group = GroupId(group);
+            self.disk.write(PersistBatch::found(self.group, self.joiner()));
             self.disk.sync();
         }
         let restored = self.disk.image().read().map_err(|error| format!("node {}: {error}", self.place))?;

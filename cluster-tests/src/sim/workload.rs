@@ -1,7 +1,7 @@
 //! Clients: each has one request at a time, and repeats it under the same id until somebody answers.
 //!
-//! A writer counts up a setting of its own, often together with a change of slots that may be refused: then the number
-//! must not be seen either, because a proposal is all or nothing. A node that wants to join is a client too, and so is
+//! A writer counts up a setting of its own, often together with a change of slots or of copies that may be refused: then
+//! the number must not be seen either, because a proposal is all or nothing. A node that wants to join is a client too, and so is
 //! the operator who forgets nodes.
 
 use std::collections::BTreeMap;
@@ -92,13 +92,24 @@ impl Client {
         self.request = Some(Request { purpose, proposal });
     }
 
-    /// The next number, and perhaps something about slots.
-    pub fn write(&mut self, client: usize, nodes: &[NodeId], random: &mut Random, numbers: &mut Numbers) {
+    /// The next number, and perhaps something about slots, or about `copies`.
+    pub fn write(
+        &mut self,
+        client: usize,
+        nodes: &[NodeId],
+        copies: Option<TopologyChange>,
+        random: &mut Random,
+        numbers: &mut Numbers,
+    ) {
         self.number += 1;
         let value = Some(self.number.to_string());
         let mut changes = vec![TopologyChange::Config { key: setting_of(client), value }];
         if let Some(node) = random.pick(nodes).filter(|_| random.chance(500)) {
             changes.push(slot_change(node, random));
+        }
+        if let Some(change) = copies {
+            changes.truncate(1);
+            changes.push(change);
         }
         self.ask(Purpose::Write(self.number), changes, numbers);
     }

@@ -62,6 +62,8 @@ enum Happening {
 pub struct World {
     options: Options,
     random: Random,
+    /// What chance there is in changes of copies: apart, so that such a change delays nothing and loses no message.
+    copies: Random,
     now: u64,
     queue: BTreeMap<(u64, u64), Happening>,
     scheduled: u64,
@@ -124,6 +126,7 @@ impl World {
         let mut world = Self {
             options,
             random,
+            copies: Random::new(!seed),
             now: 0,
             queue: BTreeMap::new(),
             scheduled: 0,
@@ -173,6 +176,7 @@ impl World {
                     self.report.healed_ms = self.now - since;
                     (self.report.committed, self.report.terms, self.report.member_changes) =
                         self.ledger.totals();
+                    self.report.promotions = self.ledger.promotions();
                     return Ok(());
                 }
                 if self.now - since > REST_MS_MAX {

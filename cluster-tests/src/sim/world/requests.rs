@@ -3,8 +3,11 @@
 //! A client asks from the node that it is attached to, so a cut between that node and the leader is its cut too. What it
 //! asks it asks again under the same id, of somebody else, until it is answered.
 
-use nuthatch_cluster::topology::{Outcome, RaftId, Role, TopologyChange};
+use std::sync::Arc;
 
+use nuthatch_cluster::topology::{Outcome, RaftId, Role, Topology, TopologyChange};
+
+use super::super::copies;
 use super::{Answer, Asker, Client, Happening, Input, Mutation, Place, Purpose, World};
 
 impl World {
@@ -23,7 +26,9 @@ impl World {
                 return;
             }
             let nodes: Vec<_> = self.nodes.iter().map(|node| node.id).collect();
-            client.write(number, &nodes, &mut self.random, &mut self.proposals);
+            let copies = self.change_of_copies(number);
+            let client = &mut self.clients[number];
+            client.write(number, &nodes, copies, &mut self.random, &mut self.proposals);
         } else if self.options.mutation == Some(Mutation::FreshProposalIds) {
             client.forget_id(&mut self.proposals);
         }
@@ -37,6 +42,21 @@ impl World {
         for ms in self.arrivals(gateway, target) {
             self.after(ms, Happening::Arrive(target, input.clone()));
         }
+    }
+
+    /// Now and then, something about copies, as the client's node sees them.
+    fn change_of_copies(&mut self, client: usize) -> Option<TopologyChange> {
+        if !self.copies.chance(600) {
+            return None;
+        }
+        let topology = self.topology_at(self.clients[client].gateway)?;
+        copies::change(&topology, &mut self.copies)
+    }
+
+    fn topology_at(&self, place: Place) -> Option<Arc<Topology>> {
+        let node = &self.nodes[place];
+        let process = node.process.as_ref().filter(|_| node.group == self.ledger.group())?;
+        process.machine.topology().cloned()
     }
 
     /// Whether another proposal may begin: a node keeps fewer in flight than are remembered.
@@ -178,7 +198,9 @@ impl World {
         // A member asks, as a node outside would not be heard: what is done for it would not be remembered either.
         let member = (0..self.nodes.len()).find(|other| *other != place && self.is_member(*other));
         let Some(by) = member.map(|member| self.nodes[member].id) else { return };
-        let changes = vec![TopologyChange::FlushSlots { node }, TopologyChange::Forget { node, by }];
+        let seen = self.leader().and_then(|leader| self.topology_at(leader));
+        let Some(topology) = seen else { return };
+        let changes = copies::farewell(&topology, node, by);
         self.clients[number].name = by;
         self.clients[number].ask(Purpose::Forget(place), changes, &mut self.proposals);
     }
