@@ -13,7 +13,7 @@ use nuthatch_proto::resp::{Protocol, ReplyWriter};
 use nuthatch_proto::slot::Slot;
 use proptest::prelude::*;
 
-use self::commands::{Command, DATABASES, TAGS};
+use self::commands::{Command, DATABASES, Swarm, TAGS};
 use super::{Divergence, Unapplied};
 use crate::effect::record::{Malformed, Record, append};
 use crate::testing::{printed, row};
@@ -131,6 +131,7 @@ struct Pair {
     copied: BTreeMap<Slot, usize>,
     now: u64,
     db: usize,
+    swarm: Swarm,
     /// What was done, for who reads of a failure.
     history: Vec<String>,
 }
@@ -142,7 +143,7 @@ fn text(words: &[Vec<u8>]) -> String {
 }
 
 impl Pair {
-    fn new() -> Self {
+    fn new(swarm: Swarm) -> Self {
         let (primary, copy) = (Node::new(1), Node::new(2));
         let limits = Limits {
             hash_entries: 3,
@@ -163,6 +164,7 @@ impl Pair {
             copied: BTreeMap::new(),
             now: 1_000_000,
             db: 0,
+            swarm,
             history: Vec::new(),
         }
     }
@@ -183,7 +185,7 @@ impl Pair {
     fn run_together(&mut self, rng: &mut Rng) {
         let mut all = Vec::new();
         while all.len() < 1 + rng.below(4) {
-            let words = commands::write(rng, self.now).words;
+            let words = commands::write(rng, self.swarm, self.now).words;
             if commands::row(&words).is_some_and(|row| matches!(row.handler, Handler::Data(_))) {
                 self.history.push(format!("{}: together: {}", self.db, text(&words)));
                 all.push(words.iter().collect::<OwnedArgs>());
@@ -270,18 +272,18 @@ impl Pair {
                 self.history.push(format!("it is {}", self.now));
             }
             5..8 => drop(self.primary.with(&self.log, self.now, |engine, cx| engine.expire_due(cx, 3))),
-            8..10 => self.db = rng.below(DATABASES),
+            8..10 => self.db = rng.below(DATABASES) * rng.below(2),
             10..14 => self.copy_slot(Slot::of_key(TAGS[rng.below(TAGS.len())].as_bytes())),
             14..22 => {
                 // Whatever the copy has, its reads change nothing in it, and see nothing expired.
-                let words = commands::read(&mut rng, self.now).words;
+                let words = commands::read(&mut rng, self.swarm, self.now).words;
                 self.copy.run(&Nothing, self.now, self.db, &words);
                 self.copy.with(&Nothing, self.now, |engine, cx| assert_eq!(engine.expire_due(cx, 9), 0));
             }
             22..26 => {
                 self.catch_up();
                 self.compare();
-                let words = commands::read(&mut rng, self.now).words;
+                let words = commands::read(&mut rng, self.swarm, self.now).words;
                 let [of_copy, of_primary] = self.replies(&words);
                 assert_eq!(of_copy, of_primary, "{} after {:#?}", text(&words), self.history);
             }
@@ -291,7 +293,7 @@ impl Pair {
                 }
             }
             28..36 => self.run_together(&mut rng),
-            _ => self.run(commands::write(&mut rng, self.now)),
+            _ => self.run(commands::write(&mut rng, self.swarm, self.now)),
         }
     }
 
@@ -320,9 +322,10 @@ proptest! {
     #[test]
     fn a_copy_that_applies_the_records_is_its_primarys_equal(
         steps in prop::collection::vec(any::<u64>(), 1..500),
+        swarm in any::<u64>().prop_map(Swarm::new),
         followed in any::<bool>(),
     ) {
-        let mut pair = Pair::new();
+        let mut pair = Pair::new(swarm);
         pair.primary.engine.follow(followed);
         steps.iter().for_each(|&dice| pair.step(dice));
         pair.end();

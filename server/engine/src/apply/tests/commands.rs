@@ -10,8 +10,6 @@ use crate::Rng;
 /// `$D` and `$T`, a database `$b`, a dumped value `$P`.
 const WRITES: &[&str] = &[
     "APPEND $k $v",
-    "BITFIELD $k SET u8 $c $n INCRBY i5 $c $n",
-    "BITOP XOR $k $k $k",
     "BLMOVE $l $l LEFT RIGHT 0",
     "BLMOVE $l $l RIGHT LEFT 0",
     "BLMPOP 0 2 $l $l LEFT COUNT $c",
@@ -178,41 +176,67 @@ pub(super) fn row(words: &[Vec<u8>]) -> Option<&'static CommandSpec> {
     command_table::lookup(&words[0])
 }
 
-pub(super) fn write(rng: &mut Rng, now: u64) -> Command {
-    // Some that change little and make much are wanted more often, and some that take all away less.
+/// Which commands and keys there are in one run, so that in some runs few of them meet often.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Swarm {
+    seed: u64,
+    /// How many of eight commands there are.
+    commands: usize,
+    /// How many keys of a type, and with how many tags.
+    keys: usize,
+    tags: usize,
+}
+
+impl Swarm {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let (commands, keys, tags) = (1 + rng.below(8), 1 + rng.below(3), 1 + rng.below(TAGS.len()));
+        Self { seed, commands, keys, tags }
+    }
+
+    fn has(&self, template: usize) -> bool {
+        Rng::new(self.seed ^ template as u64).below(8) < self.commands
+    }
+
+    fn key(&self, kind: &str, rng: &mut Rng) -> String {
+        format!("{}{kind}{}", TAGS[rng.below(self.tags)], rng.below(self.keys))
+    }
+}
+
+pub(super) fn write(rng: &mut Rng, swarm: Swarm, now: u64) -> Command {
+    // Some take all away, and are wanted less often.
+    let is_rare = |template: &str| template.starts_with("FLUSH") || template.starts_with("SWAPDB");
     loop {
-        let template = WRITES[rng.below(WRITES.len())];
-        let is_rare = template.starts_with("FLUSH") || template.starts_with("SWAPDB");
-        let is_known = row(&[template.split(' ').next().unwrap_or_default().into()]).is_some();
-        if is_known && (!is_rare || rng.below(8) == 0) {
-            return filled(template, rng, now);
+        let number = rng.below(WRITES.len());
+        if swarm.has(number) && (!is_rare(WRITES[number]) || rng.below(8) == 0) || rng.below(64) == 0 {
+            return filled(WRITES[number], rng, swarm, now);
         }
     }
 }
 
-pub(super) fn read(rng: &mut Rng, now: u64) -> Command {
-    filled(READS[rng.below(READS.len())], rng, now)
+pub(super) fn read(rng: &mut Rng, swarm: Swarm, now: u64) -> Command {
+    filled(READS[rng.below(READS.len())], rng, swarm, now)
 }
 
-fn filled(template: &str, rng: &mut Rng, now: u64) -> Command {
+fn filled(template: &str, rng: &mut Rng, swarm: Swarm, now: u64) -> Command {
     let mut dumped = None;
     let words = template.split(' ').enumerate().map(|(index, word)| {
         if word == "$P" {
             dumped = Some(index);
         }
         match word.strip_prefix('$') {
-            Some(what) => value(what, rng, now).into_bytes(),
+            Some(what) => value(what, rng, swarm, now).into_bytes(),
             None => word.as_bytes().to_vec(),
         }
     });
     Command { words: words.collect(), dumped }
 }
 
-fn value(what: &str, rng: &mut Rng, now: u64) -> String {
+fn value(what: &str, rng: &mut Rng, swarm: Swarm, now: u64) -> String {
     let types = ["k", "u", "l", "h", "s", "z"];
     match what {
-        "k" | "u" | "l" | "h" | "s" | "z" if rng.below(16) > 0 => key(what, rng),
-        "k" | "u" | "l" | "h" | "s" | "z" | "a" | "P" => key(types[rng.below(types.len())], rng),
+        "k" | "u" | "l" | "h" | "s" | "z" if rng.below(16) > 0 => swarm.key(what, rng),
+        "k" | "u" | "l" | "h" | "s" | "z" | "a" | "P" => swarm.key(types[rng.below(types.len())], rng),
         "v" => match rng.below(8) {
             0 => "x".repeat(rng.below(200)),
             1 => "long and compressible ".repeat(rng.below(400)),
@@ -220,9 +244,11 @@ fn value(what: &str, rng: &mut Rng, now: u64) -> String {
             _ => (rng.below(6) as i64 - 2).to_string(),
         },
         "f" | "m" => match rng.below(12) {
-            0 => format!("longer than what a compact one takes {}", rng.below(4)),
-            1..=3 => rng.below(5).to_string(),
-            _ => char::from(b'a' + rng.below(8) as u8).to_string(),
+            0 => {
+                "longer than what a compact one takes in its place, and so a reason to be another".to_owned()
+            }
+            1..=3 => rng.below(3).to_string(),
+            _ => char::from(b'a' + rng.below(4) as u8).to_string(),
         },
         "r" => ["1", "2.5", "-3", "0", "-0", "1e10", "0.1", "80"][rng.below(8)].to_owned(),
         "n" => (rng.below(9) as i64 - 3).to_string(),
@@ -235,10 +261,6 @@ fn value(what: &str, rng: &mut Rng, now: u64) -> String {
         "b" => rng.below(DATABASES).to_string(),
         _ => panic!("nothing is called ${what}"),
     }
-}
-
-fn key(kind: &str, rng: &mut Rng) -> String {
-    format!("{}{kind}{}", TAGS[rng.below(TAGS.len())], rng.below(3))
 }
 
 /// A command that comes into being has to be tried as well.
