@@ -128,6 +128,7 @@ fn strings_and_deadlines_are_absolute() {
 fn what_says_the_same_of_a_key_is_one_command() {
     check(&["LPUSH l a b c", "RPUSH l d"], "[LPUSH l a b c] [RPUSH l d]");
     check(&["ZADD z 1 a 2.5 b inf c", "ZMPOP 1 z MIN COUNT 2"], "[ZADD z 1 a 2.5 b inf c] [ZPOPMIN z 2]");
+    check(&["GEOADD g 0 0 a -180 0 b"], "[ZADD g 3377699720527872 a 1125899906842624 b]");
     check(&["HSET h f 1 g 2", "HDEL h f x"], "[HSET h f 1 g 2] [HDEL h f]");
     check(&["SADD s a b a", "SREM s a"], "[SADD s a b] [SREM s a]");
     check(&["RPUSH l 1 2 3 4", "LMPOP 2 k l RIGHT COUNT 3"], "[RPUSH l 1 2 3 4] [RPOP l 3]");
@@ -221,7 +222,7 @@ fn a_transaction_is_one_unit_unless_it_changes_one_thing() {
 /// Commands of all kinds on few keys, so that they meet.
 fn command() -> impl Strategy<Value = String> {
     let key = prop_oneof!["a", "b", "c"];
-    (0..24_usize, key.clone(), key, 0..4_u32).prop_map(|(kind, key, other, n)| match kind {
+    (0..26_usize, key.clone(), key, 0..4_u32).prop_map(|(kind, key, other, n)| match kind {
         0 => format!("SET {key} {n}"),
         1 => format!("SET {key} {n} PX {}", n * 40 + 1),
         2 => format!("INCRBY {key} {n}"),
@@ -245,6 +246,8 @@ fn command() -> impl Strategy<Value = String> {
         20 => format!("COPY {key} {other} REPLACE"),
         21 => format!("MOVE {key} 1"),
         22 => format!("SORT {key} ALPHA STORE {other}"),
+        23 => format!("GEOADD {key} {n} 1 {n} 2 2 m"),
+        24 => format!("GEORADIUSBYMEMBER {key} m 200 km STOREDIST {other}"),
         _ => format!("LTRIM {key} {n} -2"),
     })
 }

@@ -149,6 +149,7 @@ mod tests {
     use super::*;
     use crate::testing::Bench;
     use crate::value::Limits;
+    use crate::{Engine, EngineOptions};
 
     fn sicily() -> Bench {
         let mut bench = Bench::new();
@@ -214,7 +215,8 @@ mod tests {
         let mut bench = sicily();
         bench.classes = Classes::all();
         bench.check("SET d old PX 500", "+OK");
-        (bench.effects(), bench.notices());
+        bench.effects();
+        bench.notices();
         bench.check_all(&[
             ("GEOSEARCHSTORE d s FROMLONLAT 15 37 BYRADIUS 200 km", ":2"),
             ("ZRANGE d 0 -1 WITHSCORES", "[Palermo 3479099956230698 Catania 3479447370796909]"),
@@ -231,6 +233,22 @@ mod tests {
         let notices = bench.notices();
         let stores: Vec<_> = notices.iter().filter(|notice| !notice.starts_with("keymiss")).collect();
         assert_eq!(stores, ["geosearchstore d@0", "georadiusstore d@0", "georadiusstore s@0", "del d@0"]);
+    }
+
+    #[test]
+    fn in_a_cluster_nothing_is_stored_in_another_slot() {
+        let mut bench = Bench::new();
+        bench.engine = Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 });
+        bench.check_all(&[
+            ("GEOADD {s}a 0 0 m", ":1"),
+            ("GEORADIUS {s}a 0 0 1 m STORE {s}b", ":1"),
+            (
+                "GEORADIUS {s}a 0 0 1 m STORE {s}b STORE elsewhere",
+                "-CROSSSLOT Keys in request don't hash to the same slot",
+            ),
+            ("ZCARD {s}b", ":1"),
+            ("EXISTS elsewhere", ":0"),
+        ]);
     }
 
     fn shapes() -> impl Strategy<Value = Shape> {
