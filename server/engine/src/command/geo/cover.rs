@@ -78,6 +78,8 @@ fn sticks_out(bounds: &Area, center: Cell) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::geohash::Position;
     use super::super::shape::Extent;
     use super::*;
@@ -110,5 +112,28 @@ mod tests {
         assert_eq!(count(&circle(0.0, 0.0, 1_000.0)), 4);
         assert_eq!(count(&circle(1.0, 1.0, 0.0)), 1);
         assert_eq!(count(&circle(0.0, 0.0, 1e8)), 9);
+    }
+
+    proptest! {
+        /// Nine cells are enough, wherever meridians have not drawn together too far.
+        #[test]
+        fn all_of_a_shape_is_in_its_cells(
+            longitude in -120.0..120.0,
+            latitude in prop_oneof![-65.0..65.0, 60.0..65.0, -65.0..-60.0],
+            power in 0.0..6.0,
+        ) {
+            let shape = circle(longitude, latitude, 10_f64.powf(power));
+            let bounds = shape.bounds();
+            let areas: Vec<Area> = cells(&shape).iter().flatten().map(|cell| cell.area()).collect();
+            for longitude in [bounds.west, longitude, bounds.east] {
+                for latitude in [bounds.south, latitude, bounds.north] {
+                    let is_in = |area: &Area| {
+                        (area.west..=area.east).contains(&longitude)
+                            && (area.south..=area.north).contains(&latitude)
+                    };
+                    prop_assert!(areas.iter().any(is_in), "{} {}", longitude, latitude);
+                }
+            }
+        }
     }
 }
