@@ -6,7 +6,8 @@
 //!
 //! A slot that became another shard's takes its keys with it, in the cluster's eyes: what lies here is removed, so that
 //! it can never come back as stale data. They are out of the slot before the topology that says so is published, which
-//! takes no time; freeing them does, and is left to `reclaim`. The keys of a slot without an owner stay, as in Redis.
+//! takes no time; freeing them does, and is left to `reclaim`. The keys of a slot without an owner stay, as in Redis, and so
+//! do those of a primary that becomes a replica: they are the copy that it goes on with.
 //!
 //! Invariants: a gate is open only while this life of this node is granted the slot and nobody holds it; shutting returns
 //! when no command runs on the slot any more.
@@ -58,6 +59,7 @@ impl Gates {
 
     /// Shuts the gates of slots that are not this node's in that topology: before it is published.
     pub(crate) fn shut_lost(&mut self, topology: &Topology, standing: &Standing) {
+        let mine = topology.node(standing.me()).map(|node| node.shard);
         for slot in Slot::all() {
             let state = &mut self.states[slot.index()];
             if (state.open || state.used) && !standing.owns(topology, slot) {
@@ -65,7 +67,7 @@ impl Gates {
                 self.engine.set_gate(slot, Gate::Shut);
                 state.open = false;
                 state.deserted = true;
-                let moved = topology.owner(slot).is_some_and(|shard| shard.primary.node != standing.me());
+                let moved = topology.owner(slot).is_some_and(|shard| Some(shard.id) != mine);
                 if moved && state.used {
                     sweep(&self.engine, &*self.departures, &self.reclaimer, slot);
                     state.used = false;
@@ -123,7 +125,7 @@ fn sweep(engine: &Engine, departures: &dyn EffectSink, reclaimer: &Reclaimer<Rem
 #[cfg(test)]
 mod tests {
     use nuthatch_cluster::topology::{
-        Address, GroupId, Joiner, ProcessId, Role, SlotRange, StorageId, TopologyChange,
+        Address, Grant, GroupId, Joiner, ProcessId, Role, SlotRange, StorageId, TopologyChange,
     };
     use nuthatch_engine::{EngineOptions, NoEffects};
     use nuthatch_proto::command_table::DataCommand;
@@ -205,5 +207,25 @@ mod tests {
         topology = after(&topology, give(one, [2; 20]));
         publish(&mut gates, &topology);
         assert_eq!(count(), 0, "what another node may have changed meanwhile");
+    }
+
+    #[test]
+    fn a_primary_that_becomes_a_replica_keeps_its_copy_behind_shut_gates() {
+        let engine = Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 }));
+        let mut gates = Gates::new(Arc::clone(&engine), Arc::new(NoEffects)).expect("a thread");
+        let (one, two) = (NodeId([1; 20]), NodeId([2; 20]));
+        let topology = after(&two_nodes(), TopologyChange::Replicate { node: two, primary: one });
+        publish(&mut gates, &topology);
+        fill(&engine);
+        let slot = Slot::of_key(b"{t}");
+
+        let shard = topology.owner(slot).expect("it has one").clone();
+        let (id, epoch, isr_version, by) = (shard.id, shard.epoch, shard.isr_version, shard.primary);
+        let member = Grant { node: two, incarnation: topology.node(two).expect("a member").incarnation };
+        let grown = after(&topology, TopologyChange::GrowIsr { shard: id, epoch, isr_version, by, member });
+        let promote = TopologyChange::Promote { shard: id, epoch, primary: member, fenced: vec![by] };
+        publish(&mut gates, &after(&grown, promote));
+        assert_eq!(engine.count_keys_in_slot(0, slot), KEYS);
+        assert!(!gates.states[slot.index()].open);
     }
 }

@@ -278,6 +278,10 @@ mod tests {
         check(&grown, 1, &[1, 2, 3], ShardState::Active);
         assert_eq!(after(&grown, &grow_three), Err(Rejected::OtherInSyncSet(shard_id(1))));
 
+        // The version is the same, as its former life was not in sync.
+        let reborn = restart(&topology, 3);
+        assert_eq!(after(&reborn, &grow_three), Err(Rejected::OtherIncarnation(node_id(3))));
+
         let promoted = promote(&topology, 2, &[]).expect("it is in sync");
         check(&promoted, 2, &[2], ShardState::Active);
         let at_two = Rejected::OtherEpoch { shard: shard_id(1), epoch: Epoch(2) };
@@ -323,6 +327,25 @@ mod tests {
         assert!(shard(&forced).history > history && shard(&forced).epoch > shard(&lost).epoch);
         assert_eq!(shard(&forced).replicas, [node_id(1), node_id(2)]);
         assert_eq!(force_empty(&forced, 3), Err(Rejected::NotOffline(shard_id(1))));
+    }
+
+    #[test]
+    fn the_last_copy_goes_nowhere() {
+        let join = TopologyChange::Join { joiner: joiner(4, Vec::new()), role: Role::Watcher };
+        let waiting = after(&restart(&copied(), 1), &join).expect("it is new");
+        check(&waiting, 1, &[2], ShardState::Active);
+        let node = node_id(2);
+        for change in [
+            TopologyChange::Forget { node, by: node_id(4) },
+            TopologyChange::Leave { node },
+            TopologyChange::Replicate { node, primary: node_id(4) },
+        ] {
+            assert_eq!(after(&waiting, &change), Err(Rejected::LastInSync(node)));
+        }
+        assert_eq!(
+            after(&waiting, &TopologyChange::Leave { node: node_id(1) }),
+            Err(Rejected::HasReplicas(node_id(1)))
+        );
     }
 
     #[test]

@@ -1,4 +1,8 @@
 //! Changes of replicas, in-sync sets and primaries as messages.
+//!
+//! Whatever a proposer went by (epoch, version, lives) travels with its proposal, because it is compared when the change
+//! is applied. Numbers are taken as they come: one that no shard has is refused there, not here. A life without a node, or
+//! a change without its lives, is no change.
 
 use nuthatch_proto::ids::{Epoch, NodeId, ShardId};
 use nuthatch_proto::rpc::topology_change as kinds;
