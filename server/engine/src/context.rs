@@ -27,6 +27,9 @@ pub struct Context<'a> {
     pub no_touch: bool,
     /// Whether a key whose time has come is only passed over, and stays. Only for commands that write nothing.
     pub keep_expired: bool,
+    /// Whether a key is there for as long as it was not deleted, whatever its deadline: the command comes from the server
+    /// that is followed, for which it was there.
+    pub sees_expired: bool,
     /// What the running command changed, while somebody attends to it.
     pub(crate) touched: Touched,
     /// Where that goes until all commands of a transaction are done, instead of being worked off.
@@ -46,6 +49,7 @@ impl<'a> Context<'a> {
             classes: Classes::empty(),
             no_touch: false,
             keep_expired: false,
+            sees_expired: false,
             touched: Touched::default(),
             held_back: None,
         }

@@ -430,18 +430,27 @@ impl Engine {
     /// milliseconds, of a copy too, which removes nothing; [`Stats::expired_keys`](crate::Stats) counts the keys that were
     /// removed.
     pub fn expire_due(&self, cx: &mut Context<'_>, budget: usize) -> usize {
+        if self.is_passive() {
+            self.forget_hints(cx);
+            return 0;
+        }
         let _no_swap = self.swapping.read();
         let mut handled = 0;
         for db in 0..self.databases.len() {
             let Some(database) = self.databases.existing(db) else { continue };
-            if self.is_passive() {
-                database.wheels.compare_all(cx, &self.hash, &database.slots);
-                continue;
-            }
             let left = budget - handled;
             handled += database.wheels.expire_due(cx, &self.hash, db, &database.slots, left);
         }
         handled
+    }
+
+    /// Forgets what it knows of deadlines that are none any more, where most are: in place of [`Self::expire_due`], for a
+    /// server that removes nothing by itself.
+    pub fn forget_hints(&self, cx: &mut Context<'_>) {
+        let _no_swap = self.swapping.read();
+        for database in (0..self.databases.len()).filter_map(|db| self.databases.existing(db)) {
+            database.wheels.compare_all(cx, &self.hash, &database.slots);
+        }
     }
 
     #[cfg(test)]

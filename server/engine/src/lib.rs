@@ -39,7 +39,7 @@ pub use effect::{Effect, EffectSink, NoEffects, Running};
 pub use engine::{DatabaseStats, Engine, EngineOptions, Lazyfree, Refused, Removed, Sought};
 pub use notice::{Classes, NoNotices, NoticeSink};
 pub use parcel::Parcel;
-pub use rdb::file::{LoadError, Loaded, RdbWriter};
+pub use rdb::file::{LoadError, Loaded, RdbWriter, Wanted};
 pub use snapshot::{Outline, SnapshotSink};
 pub use standstill::{Seat, Turn};
 pub use store::reclaim::Debt;

@@ -25,6 +25,8 @@ pub(crate) struct Bench {
     pub(crate) classes: Classes,
     /// Whether keys whose time has come are only passed over.
     pub(crate) keep_expired: bool,
+    /// Whether they are seen.
+    pub(crate) sees_expired: bool,
     effects: Journal,
     notices: Journal,
 }
@@ -92,6 +94,7 @@ impl Bench {
             protocol: Protocol::Resp2,
             classes: Classes::empty(),
             keep_expired: false,
+            sees_expired: false,
             effects: Journal::default(),
             notices: Journal::default(),
         }
@@ -118,6 +121,7 @@ impl Bench {
         let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng)
             .with_notices(&self.notices, self.classes);
         cx.keep_expired = self.keep_expired;
+        cx.sees_expired = self.sees_expired;
         let spec = spec(args);
         match spec.handler {
             Handler::Keyspace(command) => {

@@ -37,6 +37,8 @@ pub enum Outcome {
     TimedOut,
     /// Somebody ended it with an error (CLIENT UNBLOCK).
     Unblocked,
+    /// The server became a replica, which gives nobody anything.
+    Demoted,
     /// The slot is not served here any more: the command is to be routed again.
     Moved,
 }

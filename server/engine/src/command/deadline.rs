@@ -140,7 +140,8 @@ pub(super) fn expire_key(
     key: &[u8],
     deadline: Option<Timestamp>,
 ) {
-    if deadline.is_some_and(|deadline| deadline > cx.now) {
+    // The server that is followed says itself when the key goes.
+    if deadline.is_some_and(|deadline| deadline > cx.now || cx.sees_expired) {
         slots.set_deadline(cx, key, deadline);
         slots.notify(cx, Classes::GENERIC, "expire", key);
     } else {
@@ -331,5 +332,16 @@ mod tests {
         assert_eq!(bench.effects(), ["hdel h f", "hdel h g", "hset h g 3"]);
         bench.check("GET a", "nil");
         assert_eq!((bench.effects(), bench.stats.expired_keys), (vec!["delete a".to_owned()], 1));
+    }
+    #[test]
+    fn for_the_server_that_is_followed_a_key_is_there_until_it_is_deleted() {
+        let mut bench = Bench::new();
+        bench.check_all(&[("SET a 1 PX 100", "+OK"), ("SET b 1 PX 100", "+OK")]);
+        bench.now += 100;
+        bench.sees_expired = true;
+        bench.check_all(&[("INCR a", ":2"), ("RENAME a c", "+OK"), ("PERSIST c", ":1")]);
+        bench.check_all(&[("PEXPIREAT b 5", ":1"), ("EXISTS b", ":1"), ("DEL b", ":1")]);
+        bench.sees_expired = false;
+        bench.check_all(&[("GET c", "2"), ("PTTL c", ":-1"), ("DBSIZE", ":1")]);
     }
 }

@@ -20,7 +20,7 @@ use crate::snapshot::Outline;
 use crate::store::entry::Entry;
 use crate::value::Limits;
 
-pub use load::{LoadError, Loaded};
+pub use load::{LoadError, Loaded, Wanted};
 
 /// The version of files without hashes whose fields have deadlines: Redis 5's.
 const VERSION: u16 = 9;

@@ -244,8 +244,8 @@ impl SlotData {
     }
 
     /// The entry of a key, which counts as used; one whose deadline has passed is removed first, which emits its
-    /// deletion (unless it is to stay: [`Context::keep_expired`], [`KeyHash::is_passive`]), and so is every field of a
-    /// hash.
+    /// deletion (unless it is to stay: [`Context::keep_expired`], [`KeyHash::is_passive`]; or is seen all the same:
+    /// [`Context::sees_expired`]), and so is every field of a hash.
     #[inline]
     pub(crate) fn live(&mut self, cx: &mut Context<'_>, key: Hashed<'_>, at: Place) -> Option<&mut Entry> {
         let place = self.locate_live(cx, key, at)?;
@@ -283,6 +283,9 @@ impl SlotData {
         let place = self.table.locate(key.hash, key.bytes)?;
         let entry = self.table.get(place)?;
         if entry.deadline().is_some_and(|deadline| deadline <= cx.now) {
+            if cx.sees_expired {
+                return Some(place);
+            }
             self.expire(cx, key, place, at);
             return None;
         }

@@ -396,7 +396,7 @@ impl<'e> Racer<'e> {
         match outcome {
             Outcome::Reply(reply) => Some(printed(&reply)),
             Outcome::TimedOut => None,
-            Outcome::Unblocked | Outcome::Moved => panic!("nobody says so"),
+            Outcome::Unblocked | Outcome::Demoted | Outcome::Moved => panic!("nobody says so"),
         }
     }
 }

@@ -5,16 +5,20 @@
 //! is believed only as far as there are bytes. Checksums are compared where a file has one.
 //!
 //! Everything that Redis 5 to 7.4 writes for the types that exist here is read. A key of another type, a function or the
-//! data of a module ends the loading: nobody is to find out later what is missing.
+//! data of a module ends the loading, unless the caller wants them passed over: nobody is to find out later what is
+//! missing.
+
+mod foreign;
+mod tape;
 
 use std::io::{self, Read};
 
-use crc::{Digest, Table};
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::slot::Slot;
 
-use super::super::read::{Malformed, Reader};
-use super::super::{CRC64, NEWEST_READ, kind, load};
+use self::tape::Tape;
+use super::super::read::Malformed;
+use super::super::{NEWEST_READ, load};
 use super::opcode;
 use crate::context::Context;
 use crate::engine::Engine;
@@ -22,14 +26,11 @@ use crate::store::locked::LockedSlots;
 use crate::store::slot::{Gate, Place};
 use crate::store::stamp::Used;
 
-/// How many bytes are read at once, however many are announced.
-const READ_AT_ONCE: usize = 1 << 20;
-
-/// The memory for a value is given back beyond this.
-const KEPT_MAX: usize = 1 << 20;
-
 /// Files of this version and later end with a checksum.
 const CHECKSUMS_FROM: u16 = 5;
+
+/// The word about a file that says which database is selected in the stream that goes on from it.
+const STREAM_DB: &[u8] = b"repl-stream-db";
 
 /// What was loaded.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,19 @@ pub struct Loaded {
     pub keys: u64,
     /// How many were left out because their time had come.
     pub expired: u64,
+    /// How many keys, functions and data of modules were passed over because such do not exist here.
+    pub passed_over: u64,
+    /// The database that is selected in the stream which goes on from here, if it says so.
+    pub stream_db: Option<usize>,
+}
+
+/// What of a file is loaded beside keys that live, of types that exist here.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Wanted {
+    /// Keys whose time has come: somebody else says when they go.
+    pub expired: bool,
+    /// What does not exist here is passed over, and does not end the loading.
+    pub known_only: bool,
 }
 
 /// Why a file cannot be loaded. The keys before the place are in the engine.
@@ -88,156 +102,6 @@ struct Before {
     used: Used,
 }
 
-/// A file that is being read, and the bytes of the value at hand.
-struct Tape<R> {
-    input: R,
-    checksum: Digest<'static, u64, Table<16>>,
-    at: u64,
-    /// The bytes since the last [`Self::forget`].
-    held: Vec<u8>,
-    key: Vec<u8>,
-}
-
-impl<R: Read> Tape<R> {
-    fn damaged(&self) -> LoadError {
-        LoadError::Damaged { at: self.at, key: String::from_utf8_lossy(&self.key).into_owned() }
-    }
-
-    fn forget(&mut self) {
-        self.held.clear();
-        self.held.shrink_to(KEPT_MAX);
-    }
-
-    /// Holds so many more bytes; where they begin.
-    fn hold(&mut self, len: u64) -> Result<usize, LoadError> {
-        let begin = self.held.len();
-        let mut left = len;
-        while left > 0 {
-            let (from, step) = (self.held.len(), left.min(READ_AT_ONCE as u64) as usize);
-            self.held.resize(from + step, 0);
-            self.input.read_exact(&mut self.held[from..]).map_err(|error| {
-                let is_end = error.kind() == io::ErrorKind::UnexpectedEof;
-                if is_end { LoadError::CutOff(self.at) } else { LoadError::Unreadable(error) }
-            })?;
-            self.checksum.update(&self.held[from..]);
-            (self.at, left) = (self.at + step as u64, left - step as u64);
-        }
-        Ok(begin)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], LoadError> {
-        let begin = self.hold(N as u64)?;
-        self.held[begin..].try_into().map_err(|_| self.damaged())
-    }
-
-    fn byte(&mut self) -> Result<u8, LoadError> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    /// A length, or how many bytes a string has that is written in another way.
-    fn length_or_special(&mut self) -> Result<Result<u64, u8>, LoadError> {
-        let first = self.byte()?;
-        let low = u64::from(first & 0x3F);
-        Ok(match first >> 6 {
-            0 => Ok(low),
-            1 => Ok(low << 8 | u64::from(self.byte()?)),
-            2 if first == 0x80 => Ok(u64::from(u32::from_be_bytes(self.array()?))),
-            2 if first == 0x81 => Ok(u64::from_be_bytes(self.array()?)),
-            2 => return Err(self.damaged()),
-            _ => Err(first & 0x3F),
-        })
-    }
-
-    fn length(&mut self) -> Result<u64, LoadError> {
-        self.length_or_special()?.map_err(|_| self.damaged())
-    }
-
-    /// Holds a whole string, in whatever way it is written.
-    fn string(&mut self) -> Result<(), LoadError> {
-        let len = match self.length_or_special()? {
-            Ok(len) => len,
-            Err(special @ 0..=2) => 1 << special,
-            Err(3) => {
-                let packed = self.length()?;
-                self.length()?;
-                packed
-            }
-            Err(_) => return Err(self.damaged()),
-        };
-        self.hold(len).map(drop)
-    }
-
-    /// A string's text; nothing else is held.
-    fn text(&mut self) -> Result<Vec<u8>, LoadError> {
-        self.forget();
-        self.string()?;
-        let text = Reader::new(&self.held).string().map(|text| text.into_owned());
-        self.forget();
-        text.map_err(|Malformed| self.damaged())
-    }
-
-    /// Holds a value of that type, its type in front.
-    fn value(&mut self, kind: u8) -> Result<(), LoadError> {
-        self.forget();
-        self.held.push(kind);
-        match kind {
-            kind::STRING
-            | kind::HASH_ZIPMAP
-            | kind::LIST_ZIPLIST
-            | kind::SET_INTSET
-            | kind::ZSET_ZIPLIST
-            | kind::HASH_ZIPLIST
-            | kind::HASH_LISTPACK
-            | kind::ZSET_LISTPACK
-            | kind::SET_LISTPACK => self.string(),
-            kind::LIST | kind::SET | kind::LIST_QUICKLIST => self.times(Self::string),
-            kind::HASH => self.times(|tape| tape.string().and_then(|()| tape.string())),
-            kind::ZSET => self.times(|tape| tape.string().and_then(|()| tape.hold(8).map(drop))),
-            kind::ZSET_TEXT => self.times(|tape| {
-                tape.string()?;
-                match tape.byte()? {
-                    // Not a number, and the infinities.
-                    253.. => Ok(()),
-                    len => tape.hold(u64::from(len)).map(drop),
-                }
-            }),
-            kind::LIST_QUICKLIST_2 => self.times(|tape| tape.length().and_then(|_| tape.string())),
-            kind::HASH_METADATA => {
-                self.hold(8)?;
-                self.times(|tape| {
-                    tape.length()?;
-                    tape.string()?;
-                    tape.string()
-                })
-            }
-            kind::HASH_LISTPACK_EX => {
-                self.hold(8)?;
-                self.string()
-            }
-            _ => {
-                let place = format!("the key '{}'", String::from_utf8_lossy(&self.key));
-                Err(LoadError::Unknown { what: unknown(kind), place })
-            }
-        }
-    }
-
-    fn times(&mut self, each: impl Fn(&mut Self) -> Result<(), LoadError>) -> Result<(), LoadError> {
-        for _ in 0..self.length()? {
-            each(self)?;
-        }
-        Ok(())
-    }
-}
-
-/// What a type that does not exist here is.
-fn unknown(kind: u8) -> &'static str {
-    match kind {
-        6 | 7 => "the data of a module",
-        15 | 19 | 21 => "a stream",
-        _ => "a value of an unknown type",
-    }
-}
-
 /// The version that the file says it has.
 fn version(head: &[u8; 9]) -> Result<u16, LoadError> {
     let digits = head.strip_prefix(b"REDIS").and_then(|digits| std::str::from_utf8(digits).ok());
@@ -252,9 +116,18 @@ impl Engine {
     /// Puts the keys of a file in the databases, over those of the same names, while no thread has a turn. `cx` should
     /// have nobody who hears of effects.
     pub fn load(&self, cx: &mut Context<'_>, input: impl Read) -> Result<Loaded, LoadError> {
+        self.load_some(cx, input, Wanted::default())
+    }
+
+    /// The same with those that are wanted.
+    pub fn load_some(
+        &self,
+        cx: &mut Context<'_>,
+        input: impl Read,
+        wanted: Wanted,
+    ) -> Result<Loaded, LoadError> {
         self.preserve_all();
-        let (checksum, held, key) = (CRC64.digest(), Vec::new(), Vec::new());
-        let mut tape = Tape { input, checksum, at: 0, held, key };
+        let mut tape = Tape::new(input);
         let version = version(&tape.array()?)?;
         let (mut db, mut before, mut loaded) = (0, Before::default(), Loaded::default());
         loop {
@@ -277,20 +150,27 @@ impl Engine {
                 opcode::FREQUENCY => before.used.count = Some(tape.byte()?),
                 opcode::RESIZE => drop((tape.length()?, tape.length()?)),
                 opcode::SLOT => drop((tape.length()?, tape.length()?, tape.length()?)),
-                opcode::AUX => drop((tape.text()?, tape.text()?)),
-                opcode::FUNCTION_EARLY | opcode::FUNCTION => {
-                    let place = format!("at byte {}", tape.at);
-                    return Err(LoadError::Unknown { what: "a function", place });
+                opcode::AUX => {
+                    let (name, text) = (tape.text()?, tape.text()?);
+                    if name == STREAM_DB {
+                        let number = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
+                        loaded.stream_db = number.filter(|&db| db < self.databases());
+                    }
                 }
-                opcode::MODULE_AUX => {
-                    let place = format!("at byte {}", tape.at);
-                    return Err(LoadError::Unknown { what: "the data of a module", place });
+                code @ (opcode::FUNCTION_EARLY | opcode::FUNCTION | opcode::MODULE_AUX) => {
+                    tape.beside(code, wanted.known_only)?;
+                    loaded.passed_over += 1;
                 }
                 kind => {
                     tape.key = tape.text()?;
-                    tape.value(kind)?;
                     let before = std::mem::take(&mut before);
-                    self.load_key(cx, db, &tape, before, &mut loaded)?;
+                    if wanted.known_only && foreign::can_be_passed(kind) {
+                        tape.pass_value(kind)?;
+                        loaded.passed_over += 1;
+                    } else {
+                        tape.value(kind)?;
+                        self.load_key(cx, db, &tape, before, wanted, &mut loaded)?;
+                    }
                 }
             }
         }
@@ -312,11 +192,12 @@ impl Engine {
         db: usize,
         tape: &Tape<R>,
         before: Before,
+        wanted: Wanted,
         loaded: &mut Loaded,
     ) -> Result<(), LoadError> {
         let limits = self.hash().tuned.limits();
         let value = load::value(&tape.held, &limits).map_err(|Malformed| tape.damaged())?;
-        if before.deadline.is_some_and(|deadline| deadline <= cx.now) {
+        if !wanted.expired && before.deadline.is_some_and(|deadline| deadline <= cx.now) {
             loaded.expired += 1;
             return Ok(());
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 
 use super::*;
+use crate::rdb::CRC64;
 use crate::testing::Bench;
 use crate::{NoEffects, Outline, RdbWriter, Rng, SnapshotSink, Stats};
 
@@ -39,10 +40,14 @@ fn saved(bench: &mut Bench, meanwhile: impl FnOnce(&mut Bench)) -> Vec<u8> {
 }
 
 fn loaded(file: &[u8]) -> (Bench, Result<Loaded, LoadError>) {
+    loaded_some(file, Wanted::default())
+}
+
+fn loaded_some(file: &[u8], wanted: Wanted) -> (Bench, Result<Loaded, LoadError>) {
     let bench = Bench::new();
     let (mut stats, mut rng) = (Stats::default(), Rng::new(1));
     let mut cx = Context::new(Timestamp(bench.now), &NoEffects, &mut stats, &mut rng);
-    let result = bench.engine.load(&mut cx, file);
+    let result = bench.engine.load_some(&mut cx, file, wanted);
     drop(cx);
     (bench, result)
 }
@@ -98,7 +103,7 @@ fn what_was_saved_is_loaded() {
     let mut cx = Context::new(Timestamp(now), &NoEffects, &mut stats, &mut rng);
     let result = again.engine.load(&mut cx, &*file);
     drop(cx);
-    assert_eq!(result.expect("our own file"), Loaded { keys: 1002, expired: 1 });
+    assert_eq!(result.expect("our own file"), Loaded { keys: 1002, expired: 1, ..Loaded::default() });
     again.check_all(&[("PTTL stays", ":490"), ("EXISTS goes", ":0"), ("HPTTL h FIELDS 2 f g", "[:690 :-1]")]);
     bench.run("DEL stays goes h");
     again.run("DEL stays h");
@@ -123,7 +128,7 @@ fn a_snapshot_is_of_its_moment() {
     bench.check("DBSIZE", ":0");
     assert!(file.starts_with(b"REDIS0009"));
     let (mut again, result) = loaded(&file);
-    assert_eq!(result.expect("our own file"), Loaded { keys: 1000, expired: 0 });
+    assert_eq!(result.expect("our own file"), Loaded { keys: 1000, ..Loaded::default() });
     assert_eq!(contents(&mut again), before);
 }
 
@@ -173,11 +178,65 @@ fn a_file_of_redis_is_loaded() {
     let checksum = CRC64.checksum(&file);
     file.extend(checksum.to_le_bytes());
     let (mut bench, result) = loaded(&file);
-    assert_eq!(result.expect("a file"), Loaded { keys: 3, expired: 0 });
+    assert_eq!(result.expect("a file"), Loaded { keys: 3, ..Loaded::default() });
     bench.check_all(&[("OBJECT IDLETIME h", ":5"), ("HGET h n", "5")]);
     bench.check_all(&[("GET a", "10"), ("PEXPIRETIME a", ":1099511627775")]);
     bench.db = 3;
     bench.check("SMISMEMBER s 1 2 300", "[:1 :1 :1]");
+}
+
+/// What stands in the files of other servers and not in ours: a function, a module's data, a stream with a group and a
+/// consumer, and a module's key.
+fn foreign() -> Vec<u8> {
+    let mut file = b"REDIS0011\xfa\x0erepl-stream-db\xc0\x03\xf5\x06#!lua\n".to_vec();
+    file.extend(b"\xf7\x81\x01\x02\x03\x04\x05\x06\x07\x08\x02\x01\x05\x03abc\x00");
+    file.extend(b"\x15\x06stream\x01\x10");
+    file.extend([0; 16]);
+    file.extend(b"\x05packs\x02\x05\x01\x05\x00\x00\x00\x02\x01\x05group\x05\x01\x02\x01");
+    file.extend([0; 24]);
+    file.extend(b"\x01\x01\x08consumer");
+    file.extend([0; 16]);
+    file.extend(b"\x01");
+    file.extend([0; 16]);
+    file.extend(b"\x07\x03mod\x40\x80\x01\x05\x02\x06\x04");
+    file.extend([0; 8]);
+    file.extend(b"\x03\x00\x00\x00\x00\x05\x01x\x00\x00\x01a\x01b\xff");
+    let checksum = CRC64.checksum(&file);
+    file.extend(checksum.to_le_bytes());
+    file
+}
+
+#[test]
+fn what_does_not_exist_here_is_passed_over_where_it_may_be_missing() {
+    let wanted = Wanted { known_only: true, ..Wanted::default() };
+    let (mut bench, result) = loaded_some(&foreign(), wanted);
+    let expected = Loaded { keys: 1, passed_over: 4, stream_db: Some(3), ..Loaded::default() };
+    assert_eq!(result.expect("all else is known"), expected);
+    bench.check_all(&[("GET a", "b"), ("DBSIZE", ":1")]);
+    let why = loaded(&foreign()).1.expect_err("it may not be missing").to_string();
+    assert!(why.starts_with("it contains a function (at byte "), "{why}");
+    // Where the first form of modules' values ends is not known.
+    let why = loaded_some(b"REDIS0011\x06\x01m", wanted).1.expect_err("no length").to_string();
+    assert!(why.starts_with("it contains the data of a module (the key 'm')"), "{why}");
+}
+
+#[test]
+fn keys_whose_time_has_come_are_loaded_for_somebody_else_to_delete() {
+    let mut bench = Bench::new();
+    bench.check_all(&[("SET a 1 PX 1", "+OK"), ("SET b 1", "+OK")]);
+    let file = saved(&mut bench, |_| {});
+    let mut again = Bench::new();
+    again.now = bench.now + 5;
+    let (mut stats, mut rng) = (Stats::default(), Rng::new(1));
+    let mut cx = Context::new(Timestamp(again.now), &NoEffects, &mut stats, &mut rng);
+    let wanted = Wanted { expired: true, ..Wanted::default() };
+    let loaded = again.engine.load_some(&mut cx, &*file, wanted).expect("our own file");
+    drop(cx);
+    assert_eq!((loaded.keys, loaded.expired), (2, 0));
+    again.sees_expired = true;
+    again.check("GET a", "1");
+    again.sees_expired = false;
+    again.check("GET a", "nil");
 }
 
 proptest! {
@@ -187,6 +246,16 @@ proptest! {
         file.extend([kind, 1, b'k']);
         file.extend(bytes);
         let _ = loaded(&file);
+        let _ = loaded_some(&file, Wanted { known_only: true, expired: true });
+    }
+
+    #[test]
+    fn a_damaged_file_of_others_is_refused(at in 9_usize..100, byte in any::<u8>()) {
+        let mut file = foreign();
+        prop_assume!(file[at] != byte);
+        file[at] = byte;
+        let (_, result) = loaded_some(&file, Wanted { known_only: true, ..Wanted::default() });
+        prop_assert!(result.is_err());
     }
 
     #[test]
