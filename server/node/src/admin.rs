@@ -73,6 +73,8 @@ pub(crate) enum Deferral {
     ShutDown,
     /// SYNC or PSYNC: the connection sees to it itself.
     Follow,
+    /// REPLICAOF NO ONE, until nothing of the former primary can come any more.
+    Promotion,
     /// Any command, because of CLIENT PAUSE: afterwards it is still to be run.
     Paused,
     /// A script, which runs on a thread of its own.
@@ -188,7 +190,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::BgSave => persistence::bgsave(&call, reply),
         C::LastSave => persistence::lastsave(&call, reply),
         C::Role => replication::role(call, reply),
-        C::ReplicaOf | C::SlaveOf => replication::replicaof(call, reply),
+        C::ReplicaOf | C::SlaveOf => return replication::replicaof(call, reply),
 
         C::Info => info::info(call, reply),
         C::FunctionFlush => server::function_flush(args, reply),
@@ -268,6 +270,10 @@ pub(crate) async fn wait(
     match deferred.command {
         Deferral::Paused => pause::wait(node, session, args).await,
         Deferral::Follow => {}
+        Deferral::Promotion => {
+            node.role.settled().await;
+            reply.ok();
+        }
         Deferral::Save => persistence::saved(&thread.node, &mut reply).await,
         Deferral::Reload { save, flush } => {
             persistence::reloaded(&thread.node, save, flush, &mut reply).await;

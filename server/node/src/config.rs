@@ -136,6 +136,19 @@ impl Config {
         Ok(())
     }
 
+    /// Notes what a command has made of an option that CONFIG SET may not change, for CONFIG GET and REWRITE.
+    pub(crate) fn note(&self, name: &str, value: &str) {
+        let mut values = self.values.lock();
+        let mut changed = values.clone();
+        let Some(id) = options::find(name) else { return };
+        if changed.set(id, value).is_ok()
+            && let Ok(settings) = changed.settings()
+        {
+            *values = changed;
+            self.settings.store(Arc::new(settings));
+        }
+    }
+
     /// Writes the values into the file they came from (`CONFIG REWRITE`).
     pub(crate) fn rewrite(&self) -> Result<(), SetError> {
         let Some(file) = &self.file else { return Err(SetError::NoFile) };

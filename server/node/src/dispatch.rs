@@ -11,6 +11,7 @@
 //! is not about keys.
 
 pub(crate) mod account;
+pub(crate) mod applied;
 mod block;
 mod guard;
 mod refuse;
@@ -260,16 +261,16 @@ impl<'a> Batch<'a> {
         self.thread.node.pause.holds(self.now, pause::concerned(spec, self.session))
     }
 
-    /// Whether the command only passes over keys whose time has come: while there is a pause, data stays as it is.
+    /// Whether the command only passes over keys whose time has come: while there is a pause, data stays as it is, and a
+    /// replica's until its primary says so.
     #[inline]
     fn keeps_expired(&self, spec: &CommandSpec) -> bool {
-        self.thread.node.pause.is_on(self.now) && !spec.flags.contains(Flags::WRITE)
+        (self.limited || self.thread.node.pause.is_on(self.now)) && !spec.flags.contains(Flags::WRITE)
     }
 
     /// Runs one request.
     #[inline]
     fn run_one(&mut self, request: &Request, args: Args<'_>, replies: &mut Vec<u8>) -> Flow {
-        let begin = replies.len();
         let mut reply = ReplyWriter::new(replies, self.session.protocol());
         let spec = match refuse::resolve(request.spec, args) {
             Ok(spec) => spec,
@@ -307,12 +308,26 @@ impl<'a> Batch<'a> {
         if self.session.queue.is_some() && transaction::waits(spec) {
             return self.enqueue(spec, args, &mut reply);
         }
+        self.perform(spec, request.slot, args, replies)
+    }
+
+    /// Runs a command that nothing speaks against.
+    #[inline]
+    fn perform(
+        &mut self,
+        spec: &'static CommandSpec,
+        slot: Slot,
+        args: Args<'_>,
+        replies: &mut Vec<u8>,
+    ) -> Flow {
+        let begin = replies.len();
+        let mut reply = ReplyWriter::new(replies, self.session.protocol());
         let flow = match spec.handler {
             Handler::Data(command) if spec.flags.contains(Flags::BLOCKING) => {
-                self.data_or_wait(command, spec, request.slot, args, &mut reply)
+                self.data_or_wait(command, spec, slot, args, &mut reply)
             }
             Handler::Data(command) => {
-                self.data(command, spec, request.slot, args, &mut reply);
+                self.data(command, spec, slot, args, &mut reply);
                 Flow::Done
             }
             Handler::Keyspace(command) => {
@@ -329,7 +344,7 @@ impl<'a> Batch<'a> {
                 if command == NodeCommand::ConfigSet {
                     self.engine.refresh(node);
                 }
-                self.limited = node.role.is_replica();
+                self.limited = !self.engine.sees_expired && node.role.is_replica();
                 flow
             }
             Handler::Transaction(command) => self.transact(command, spec, args, &mut reply),

@@ -247,6 +247,15 @@ impl Feed {
         self.stream.lock().offset
     }
 
+    /// The stream goes on at that offset, which is where the one was that this node followed. Who follows already has
+    /// another offset, and keeps it.
+    pub(crate) fn go_on_from(&self, offset: u64) {
+        let mut stream = self.stream.lock();
+        if stream.followers.is_empty() {
+            stream.offset = stream.offset.max(offset);
+        }
+    }
+
     /// All followers.
     pub(crate) fn followers(&self) -> Vec<Arc<Follower>> {
         self.stream.lock().followers.iter().map(|place| Arc::clone(&place.follower)).collect()

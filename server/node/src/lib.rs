@@ -22,6 +22,7 @@ pub mod node;
 mod persistence;
 mod pubsub;
 pub mod raft_log;
+mod replica_link;
 mod role;
 pub mod rpc;
 mod script;

@@ -42,7 +42,8 @@ use crate::net::io_thread::IoThread;
 use crate::net::listener;
 use crate::persistence::{self, CannotLoad, Persistence};
 use crate::pubsub::{self, Pubsub};
-use crate::role::Role;
+use crate::replica_link;
+use crate::role::{Primary, Role};
 use crate::rpc::secret::Secret;
 use crate::script::{self, Scripts};
 use crate::telemetry::{Telemetry, log};
@@ -135,12 +136,9 @@ impl Node {
         cluster: Option<MetadataHandle>,
         loaded: Loaded,
     ) -> io::Result<Self> {
-        let mut id = [0; 20];
-        clock::entropy(&mut id)?;
-        let mut run_id = String::new();
-        for byte in id {
-            // Writing to a String does not fail.
-            let _ = write!(run_id, "{byte:02x}");
+        let role = Role::new(random_id()?);
+        if let Some((host, port)) = config.settings().replication.primary.clone() {
+            role.follow(Primary { host, port });
         }
         let clients = Clients::default();
         clients.limits.set(config.settings().output_limits);
@@ -155,10 +153,10 @@ impl Node {
             telemetry: Telemetry::default(),
             cluster,
             started: clock::now(),
-            run_id,
+            run_id: random_id()?,
             active_expire: AtomicBool::new(true),
             feed,
-            role: Role::default(),
+            role,
             persistence: Persistence::new(loaded),
             snapshots: Mutex::new(()),
             pause: Pause::default(),
@@ -178,6 +176,18 @@ impl Node {
         self.scripts.running.stop();
         self.stopping.send_replace(true);
     }
+}
+
+/// A random id of 40 digits, as Redis has them.
+pub(crate) fn random_id() -> io::Result<String> {
+    let mut id = [0; 20];
+    clock::entropy(&mut id)?;
+    let mut text = String::new();
+    for byte in id {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
 }
 
 /// A node that listens and does not serve yet.
@@ -246,6 +256,7 @@ impl Prepared {
             })?;
         }
         let (scripts, script_thread) = script::thread::start(Arc::clone(&node))?;
+        let link = replica_link::start(Arc::clone(&node))?;
         let started: Vec<_> = (0..settings.io_threads)
             .map(|index| IoThread::start(index, Arc::clone(&node), scripts.clone()))
             .collect::<io::Result<_>>()?;
@@ -259,7 +270,7 @@ impl Prepared {
         drop(runtime);
         drop(threads);
         node.scripts.running.stop();
-        for handle in handles.into_iter().chain(script::thread::ended(script_thread)) {
+        for handle in handles.into_iter().chain([link]).chain(script::thread::ended(script_thread)) {
             if handle.join().is_err() {
                 tracing::error!("A thread of the data path ended in a panic.");
             }
@@ -351,6 +362,7 @@ async fn serve(
         _ = stopping.wait_for(|stop| *stop) => false,
     };
     tasks.shutdown().await;
+    node.role.end();
     if by_signal {
         persistence::save_at_end(node).await;
     }

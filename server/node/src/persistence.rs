@@ -126,7 +126,8 @@ impl Persistence {
         let changes = node.telemetry.sums().effects.saturating_sub(record.changes);
         let age = clock::since_epoch().as_secs().saturating_sub(record.last_save);
         let reached = |&(seconds, number): &(u64, u64)| age >= seconds && changes >= number && changes > 0;
-        !waits && node.config.settings().save_points.iter().any(reached)
+        // A part of the data would be saved over all of it.
+        !waits && !node.role.is_loading() && node.config.settings().save_points.iter().any(reached)
     }
 }
 
@@ -176,7 +177,8 @@ pub(crate) async fn run(node: Arc<Node>) {
 
 /// Writes the file at the end of a node that has save points.
 pub(crate) async fn save_at_end(node: &Arc<Node>) {
-    let wanted = !node.in_cluster() && !node.config.settings().save_points.is_empty();
+    let is_whole = !node.in_cluster() && !node.role.is_loading();
+    let wanted = is_whole && !node.config.settings().save_points.is_empty();
     if wanted && node.persistence.claim() {
         let saver = Arc::clone(node);
         // How it went is in the log.
@@ -220,7 +222,7 @@ pub(crate) fn reload(node: &Node, flush: bool) -> Result<(), CannotLoad> {
 }
 
 /// Surroundings in which nobody hears of what changes.
-fn with_context<R>(work: impl FnOnce(&mut Context<'_>) -> R) -> R {
+pub(crate) fn with_context<R>(work: impl FnOnce(&mut Context<'_>) -> R) -> R {
     let (mut stats, mut rng) = (Stats::default(), Rng::new(0));
     let now: Timestamp = clock::now();
     work(&mut Context::new(now, &NoEffects, &mut stats, &mut rng))

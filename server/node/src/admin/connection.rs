@@ -123,7 +123,7 @@ fn greet(node: &Node, id: u64, protocol: Protocol, reply: &mut ReplyWriter<'_>) 
     reply.bulk(b"mode");
     reply.bulk(if node.in_cluster() { b"cluster" } else { b"standalone" });
     reply.bulk(b"role");
-    reply.bulk(b"master");
+    reply.bulk(if node.role.is_replica() { b"replica" } else { b"master" });
     reply.bulk(b"modules");
     reply.array(0);
 }

@@ -9,6 +9,7 @@
 mod activity;
 mod commands;
 mod memory;
+mod replication;
 mod state;
 pub(super) mod system;
 
@@ -70,7 +71,7 @@ pub(super) fn info(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
             Section::Memory => memory::memory(&mut page, &call),
             Section::Persistence => state::persistence(&mut page, &call),
             Section::Stats => activity::stats(&mut page, &call),
-            Section::Replication => state::replication(&mut page, &call),
+            Section::Replication => replication::replication(&mut page, &call),
             Section::Cpu => activity::cpu(&mut page),
             Section::Modules => page.section("Modules"),
             Section::CommandStats => commands::command_stats(&mut page, &call),

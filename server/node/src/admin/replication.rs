@@ -1,12 +1,13 @@
 //! SYNC, PSYNC, REPLCONF, ROLE and REPLICAOF: what replicas of Redis say and ask, and whose replica it is.
 //!
 //! A client becomes a replica in its connection (`net/connection/follow`); here is checked whether it may. There is no
-//! backlog, so PSYNC always begins with everything.
+//! backlog, so PSYNC always begins with everything. What this node follows itself is the link's business
+//! (`replica_link`); replicas of a replica get what comes from there as everything else that changes.
 
 use nuthatch_proto::resp::ReplyWriter;
 use nuthatch_proto::resp::number::parse_integer;
 
-use crate::role::Primary;
+use crate::role::{Phase, Primary};
 
 use super::{Call, Deferral, Flow, NOT_INTEGER, SYNTAX_ERROR, text};
 
@@ -15,7 +16,7 @@ pub(super) fn sync(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     if call.session.client.is_follower() {
         return Flow::Done;
     }
-    if call.node.role.is_replica() {
+    if call.node.role.is_replica() && !call.node.role.is_linked() {
         reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
         return Flow::Done;
     }
@@ -56,14 +57,16 @@ pub(super) fn replconf(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
 }
 
 pub(super) fn role(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
-    if let Some(primary) = call.node.role.primary() {
+    let role = &call.node.role;
+    if let Some(primary) = role.primary() {
+        let standing = role.standing().clone();
         reply.array(5);
         reply.bulk(b"slave");
         reply.bulk(primary.host.as_bytes());
         reply.integer(i64::from(primary.port));
-        // There is no link yet.
-        reply.bulk(b"connect");
-        return reply.integer(-1);
+        reply.bulk(standing.phase.word().as_bytes());
+        let offset = (standing.phase == Phase::Connected).then_some(standing.applied);
+        return reply.integer(offset.map_or(-1, |offset| i64::try_from(offset).unwrap_or(i64::MAX)));
     }
     let mut followers = call.node.feed.followers();
     followers.retain(|follower| follower.is_online());
@@ -79,28 +82,45 @@ pub(super) fn role(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     }
 }
 
-pub(super) fn replicaof(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
+pub(super) fn replicaof(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     let (host, port) = (call.args.at(1), call.args.at(2));
     if call.node.in_cluster() {
-        return reply.error("ERR REPLICAOF not allowed in cluster mode.");
+        reply.error("ERR REPLICAOF not allowed in cluster mode.");
+        return Flow::Done;
     }
     if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
-        if call.node.role.set(None) {
-            tracing::info!("MASTER MODE enabled");
+        if !call.node.role.stand_alone() {
+            reply.ok();
+            return Flow::Done;
         }
-        return reply.ok();
+        call.node.config.note("replicaof", "");
+        // In a transaction nobody waits: writes are refused for some moments more.
+        if call.session.executing {
+            reply.ok();
+            return Flow::Done;
+        }
+        return Flow::Defer(Deferral::Promotion);
     }
-    let Some(Ok(port)) = parse_integer(port).map(u16::try_from) else {
-        return reply.error("ERR Invalid master port");
+    let Some(port) = parse_integer(port).and_then(|port| u16::try_from(port).ok()) else {
+        reply.error("ERR Invalid master port");
+        return Flow::Done;
     };
-    if !call.node.role.set(Some(Primary { host: text(host), port })) {
+    follow(&call, Primary { host: text(host), port }, reply);
+    Flow::Done
+}
+
+/// Has the node follow that server.
+fn follow(call: &Call<'_>, primary: Primary, reply: &mut ReplyWriter<'_>) {
+    let Primary { host, port } = primary.clone();
+    let was_replica = call.node.role.is_replica();
+    if !call.node.role.follow(primary) {
         return reply.simple("OK Already connected to specified master");
     }
-    tracing::warn!(
-        "Told to be a replica of {}:{port}. This version does not follow other servers: it takes no writes until \
-         REPLICAOF NO ONE",
-        text(host)
-    );
+    tracing::info!("REPLICAOF {host}:{port} enabled");
+    call.node.config.note("replicaof", &format!("{host} {port}"));
+    if !was_replica {
+        call.node.clients.end_waits();
+    }
     // Whoever follows would miss what is to come from there.
     call.node.feed.followers().iter().for_each(|follower| follower.client.kill());
     reply.ok();

@@ -87,7 +87,9 @@ pub(super) fn shutdown(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     }
     tracing::warn!("User requested shutdown...");
     let by_itself = !call.node.in_cluster() && !call.node.config.settings().save_points.is_empty();
-    if (save || (by_itself && !nosave)) && call.node.persistence.claim() {
+    // While the data is being replaced there is only a part of it.
+    let is_whole = !call.node.role.is_loading();
+    if (save || (by_itself && !nosave)) && is_whole && call.node.persistence.claim() {
         return Flow::Defer(Deferral::ShutDown);
     }
     call.node.stop();

@@ -102,8 +102,8 @@ pub struct LatencySettings {
     pub percentiles: Vec<f64>,
 }
 
-/// What concerns the replicas that follow a standalone node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What concerns the replicas that follow a standalone node, and the server that it follows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplicationSettings {
     /// After how many seconds replicas are sent a PING (`repl-ping-replica-period`).
     pub ping_period: u64,
@@ -115,6 +115,20 @@ pub struct ReplicationSettings {
     pub serve_stale: bool,
     /// Whether writes are refused while there is a primary (`replica-read-only`).
     pub read_only: bool,
+    /// Whom to follow from the start (`replicaof`).
+    pub primary: Option<(String, u16)>,
+    /// The user to log in as there (`masteruser`); none: the default one.
+    pub user: Option<String>,
+    /// The password for that (`masterauth`).
+    pub password: Option<String>,
+    /// The address that the primary should show (`replica-announce-ip`); none: the one that it sees.
+    pub announce_ip: Option<String>,
+    /// The port that it should show (`replica-announce-port`); 0: `port`.
+    pub announce_port: u16,
+    /// What INFO says for tools that choose among replicas (`replica-priority`).
+    pub priority: u32,
+    /// Whether what does not exist here is left out of what the primary sends (`replica-skip-unsupported`).
+    pub skip_unsupported: bool,
 }
 
 /// The configuration, typed.

@@ -88,6 +88,11 @@ impl Values {
             return Err(ConfigError::Conflict { name: "daemonize", reason });
         }
         let cluster = self.cluster()?;
+        let replication = self.replication()?;
+        if cluster.enabled && replication.primary.is_some() {
+            let reason = "replicaof directive not allowed in cluster mode".to_owned();
+            return Err(ConfigError::Conflict { name: "replicaof", reason });
+        }
         let io_threads = match self.number("io-threads") {
             0 => thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
@@ -125,21 +130,46 @@ impl Values {
             noteworthy: noteworthy(&self.slowlog(), &self.latency()),
             slowlog: self.slowlog(),
             latency: self.latency(),
-            replication: self.replication(),
+            replication,
             dbfilename: self.text("dbfilename").to_owned(),
             save_points: save_points(self.text("save")),
             cluster,
         })
     }
 
-    fn replication(&self) -> ReplicationSettings {
-        ReplicationSettings {
+    fn replication(&self) -> Result<ReplicationSettings, ConfigError> {
+        Ok(ReplicationSettings {
             ping_period: self.number("repl-ping-replica-period"),
             timeout: self.number("repl-timeout"),
             max_lag: self.number("min-replicas-max-lag"),
             serve_stale: self.yes("replica-serve-stale-data"),
             read_only: self.yes("replica-read-only"),
+            primary: self.primary()?,
+            user: self.optional("masteruser"),
+            password: self.optional("masterauth"),
+            announce_ip: self.optional("replica-announce-ip"),
+            announce_port: self.number("replica-announce-port"),
+            priority: self.number("replica-priority"),
+            skip_unsupported: self.yes("replica-skip-unsupported"),
+        })
+    }
+
+    /// Whom to follow; nobody if nothing is said, or `no one`.
+    fn primary(&self) -> Result<Option<(String, u16)>, ConfigError> {
+        let text = self.text("replicaof");
+        if text.is_empty() || text.eq_ignore_ascii_case("no one") {
+            return Ok(None);
         }
+        let conflict = |reason: &str| ConfigError::Conflict { name: "replicaof", reason: reason.to_owned() };
+        let [host, port] = text.split(' ').collect::<Vec<_>>()[..] else {
+            return Err(conflict("wrong number of arguments: it takes a host and a port"));
+        };
+        let port = port
+            .parse()
+            .ok()
+            .filter(|&port: &u16| port > 0)
+            .ok_or_else(|| conflict("Invalid master port"))?;
+        Ok(Some((host.to_owned(), port)))
     }
 
     fn permission(&self, name: &'static str) -> Permission {

@@ -34,6 +34,7 @@ use crate::config::Settings;
 use crate::memory;
 use crate::monitors::Sender;
 use crate::net::io_thread::Thread;
+use crate::role::READ_ONLY;
 use crate::script::{Digest, Host, Invocation, Rejected, Script, ScriptFlags, Source, Vm};
 
 /// How often a thread that waits for its turn looks whether a script is in the way.
@@ -353,6 +354,13 @@ impl Commands<'_, '_, '_> {
     fn objection(&self, spec: &CommandSpec) -> Option<&'static str> {
         let scripts = &self.batch.thread.node.scripts;
         let settings = &self.batch.engine.settings;
+        if self.batch.engine.sees_expired {
+            // It is the primary's, and has run there.
+            return None;
+        }
+        if self.batch.limited && settings.replication.read_only && spec.flags.contains(Flags::WRITE) {
+            return Some(READ_ONLY);
+        }
         if !settings.is_guarded || scripts.running.has_written() {
             return None;
         }

@@ -471,8 +471,21 @@ impl Clients {
         fd: i32,
         now: Timestamp,
     ) -> Arc<Client> {
+        let client = self.unregistered(addr, laddr, fd, now);
+        self.by_id.insert(client.id, Arc::clone(&client));
+        client
+    }
+
+    /// A connection that is none of a client's, and does not count as one.
+    pub(crate) fn unregistered(
+        &self,
+        addr: SocketAddr,
+        laddr: SocketAddr,
+        fd: i32,
+        now: Timestamp,
+    ) -> Arc<Client> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let client = Arc::new(Client {
+        Arc::new(Client {
             id,
             addr,
             laddr,
@@ -498,9 +511,16 @@ impl Clients {
             pushes: Pushes::default(),
             subscriptions: Mutex::new(None),
             limits: Arc::clone(&self.limits),
-        });
-        self.by_id.insert(id, Arc::clone(&client));
-        client
+        })
+    }
+
+    /// Ends the waits of all: what they wait for will not come from clients any more.
+    pub(crate) fn end_waits(&self) {
+        for client in &self.by_id {
+            if let Some(waiter) = client.blocked() {
+                waiter.end(Outcome::Demoted);
+            }
+        }
     }
 
     /// Forgets a connection that has ended.

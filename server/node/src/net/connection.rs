@@ -58,6 +58,8 @@ pub(crate) struct EngineSide {
     pub(crate) rng: Rng,
     /// Whether keys are used without a trace by the client of this batch.
     pub(crate) no_touch: bool,
+    /// Whether keys are there until they are deleted: the commands are those of the server that is followed.
+    pub(crate) sees_expired: bool,
     /// The settings of the last batch.
     pub(crate) settings: Arc<Settings>,
 }
@@ -65,7 +67,7 @@ pub(crate) struct EngineSide {
 impl EngineSide {
     fn new(seed: u64, node: &Node) -> Self {
         let settings = Arc::clone(&node.config.settings());
-        Self { stats: Stats::default(), rng: Rng::new(seed), no_touch: false, settings }
+        Self { stats: Stats::default(), rng: Rng::new(seed), no_touch: false, sees_expired: false, settings }
     }
 
     /// Takes over the settings as they are now.
@@ -82,10 +84,11 @@ impl EngineSide {
     /// The surroundings of commands that run now.
     #[inline]
     pub(crate) fn context<'a>(&'a mut self, thread: &'a Thread, now: Timestamp) -> Context<'a> {
-        let no_touch = self.no_touch;
+        let (no_touch, sees_expired) = (self.no_touch, self.sees_expired);
         let mut cx = Context::new(now, &thread.tap, &mut self.stats, &mut self.rng)
             .with_notices(&*thread.node.pubsub, self.settings.notice_classes);
         cx.no_touch = no_touch;
+        cx.sees_expired = sees_expired;
         cx
     }
 }

@@ -42,7 +42,11 @@ pub(crate) async fn expire(thread: Rc<Thread>) {
 }
 
 fn expire_some(thread: &Thread) -> usize {
-    if !thread.node.active_expire.load(Ordering::Relaxed) || thread.node.pause.is_on(clock::now()) {
+    let node = &thread.node;
+    // A replica hears from its primary what has expired.
+    let follows = node.role.is_replica();
+    let rests = !follows && !node.active_expire.load(Ordering::Relaxed);
+    if rests || node.pause.is_on(clock::now()) {
         return 0;
     }
     let began = clock::monotonic();
@@ -50,7 +54,12 @@ fn expire_some(thread: &Thread) -> usize {
     // Others are at work, or a script is: there will be another time.
     let Some(_turn) = thread.seat.try_turn() else { return 0 };
     let mut cx = scratch.engine.context(thread, clock::now());
-    let removed = thread.node.engine.expire_due(&mut cx, EXPIRE_BUDGET);
+    let removed = if follows {
+        node.engine.forget_hints(&mut cx);
+        0
+    } else {
+        node.engine.expire_due(&mut cx, EXPIRE_BUDGET)
+    };
     thread.counters.publish(&scratch.engine.stats);
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let threshold = scratch.engine.settings.latency.threshold;

@@ -78,7 +78,7 @@ pub(super) fn persistence(page: &mut Page, call: &Call<'_>) {
     let changes = call.node.telemetry.sums().effects.saturating_sub(record.changes);
     page.section("Persistence");
     page.fields(&[
-        ("loading", &0),
+        ("loading", &u8::from(call.node.role.is_loading())),
         ("async_loading", &0),
         ("current_cow_peak", &0),
         ("current_cow_size", &0),
@@ -108,51 +108,6 @@ pub(super) fn persistence(page: &mut Page, call: &Call<'_>) {
         ("aof_last_cow_size", &0),
         ("module_fork_in_progress", &0),
         ("module_fork_last_cow_size", &0),
-    ]);
-}
-
-pub(super) fn replication(page: &mut Page, call: &Call<'_>) {
-    let feed = &call.node.feed;
-    let followers = feed.followers();
-    page.section("Replication");
-    match call.node.role.primary() {
-        None => page.field("role", "master"),
-        Some(primary) => page.fields(&[
-            ("role", &"slave"),
-            ("master_host", &primary.host),
-            ("master_port", &primary.port),
-            ("master_link_status", &"down"),
-            ("master_last_io_seconds_ago", &-1),
-            ("master_sync_in_progress", &0),
-            ("slave_read_repl_offset", &0),
-            ("slave_repl_offset", &0),
-            ("master_link_down_since_seconds", &-1),
-            ("slave_priority", &100),
-            ("slave_read_only", &u8::from(call.node.config.settings().replication.read_only)),
-            ("replica_announced", &1),
-        ]),
-    }
-    page.field("connected_slaves", followers.len());
-    for (number, follower) in followers.iter().enumerate() {
-        let state = if follower.is_online() { "online" } else { "send_bulk" };
-        let (ip, port) = (follower.client.addr.ip().to_canonical(), follower.port());
-        let lag = call.now.0.saturating_sub(follower.heard().0) / 1000;
-        let offset = follower.acknowledged();
-        page.field(
-            &format!("slave{number}"),
-            format_args!("ip={ip},port={port},state={state},offset={offset},lag={lag}"),
-        );
-    }
-    page.fields(&[
-        ("master_failover_state", &"no-failover"),
-        ("master_replid", &call.node.run_id),
-        ("master_replid2", &"0".repeat(40)),
-        ("master_repl_offset", &feed.offset()),
-        ("second_repl_offset", &-1),
-        ("repl_backlog_active", &0),
-        ("repl_backlog_size", &0),
-        ("repl_backlog_first_byte_offset", &0),
-        ("repl_backlog_histlen", &0),
     ]);
 }
 

@@ -18,7 +18,7 @@ const WORDS: Kind = Kind::Words;
 const SIGNAL: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 120] = [
+pub(super) static OPTIONS: [OptionSpec; 114] = [
     kept("acl-pubsub-default", Kind::Word(&["allchannels", "resetchannels"]), "resetchannels"),
     kept("aclfile", TEXT, "").fixed(),
     kept("acllog-max-len", COUNT, "128"),
@@ -68,8 +68,6 @@ pub(super) static OPTIONS: [OptionSpec; 120] = [
     kept("list-compress-depth", INT, "0"),
     kept("loadmodule", WORDS, "").fixed().only_in_files(),
     kept("locale-collate", TEXT, ""),
-    kept("masterauth", TEXT, ""),
-    kept("masteruser", TEXT, ""),
     kept("maxmemory-clients", Kind::MemoryOrPercent, "0"),
     kept("maxmemory-eviction-tenacity", Kind::Integer(0, 100), "10"),
     kept("maxmemory-samples", Kind::Integer(1, i32::MAX as u64), "5"),
@@ -90,14 +88,10 @@ pub(super) static OPTIONS: [OptionSpec; 120] = [
     kept("repl-diskless-sync-delay", INT, "5"),
     kept("repl-diskless-sync-max-replicas", INT, "0"),
     kept("repl-diskless-sync", BOOL, "yes"),
-    kept("replica-announce-ip", TEXT, "").alias("slave-announce-ip"),
-    kept("replica-announce-port", PORT, "0").alias("slave-announce-port"),
     kept("replica-announced", BOOL, "yes"),
     kept("replica-ignore-disk-write-errors", BOOL, "no"),
     kept("replica-ignore-maxmemory", BOOL, "yes").alias("slave-ignore-maxmemory"),
     kept("replica-lazy-flush", BOOL, "no").alias("slave-lazy-flush"),
-    kept("replica-priority", INT, "100").alias("slave-priority"),
-    kept("replicaof", WORDS, "").alias("slaveof").fixed(),
     kept("sanitize-dump-payload", Kind::Word(&["no", "yes", "clients"]), "no"),
     kept("server_cpulist", TEXT, "").fixed(),
     kept("shutdown-on-sigint", Kind::Flags(SIGNAL), "default"),

@@ -1,14 +1,14 @@
-//! The options of what follows a standalone node, and of the file that its data is written to.
+//! The options of what follows a standalone node, of what it follows, and of the file that its data is written to.
 //!
-//! Names, defaults and ranges are Redis's, but that nothing is saved by itself unless it is asked for. All of them may change
-//! at any time and are read when they are needed.
+//! Names, defaults and ranges are Redis's, but that nothing is saved by itself unless it is asked for. All but `replicaof` may
+//! change at any time and are read when they are needed.
 
-use super::{INT, Kind, OptionSpec, works};
+use super::{INT, Kind, OptionSpec, PORT, works};
 
 const SECONDS: Kind = Kind::Integer(1, i32::MAX as u64);
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 7] = [
+pub(super) static OPTIONS: [OptionSpec; 14] = [
     works(
         "dbfilename",
         Kind::FileName,
@@ -28,7 +28,7 @@ pub(super) static OPTIONS: [OptionSpec; 7] = [
         "repl-timeout",
         SECONDS,
         "60",
-        "After how many seconds without a word from a replica it is cut off.",
+        "After how many seconds without a word from a replica, or from the server that is followed, the connection is ended.",
     ),
     works(
         "min-replicas-max-lag",
@@ -51,4 +51,42 @@ pub(super) static OPTIONS: [OptionSpec; 7] = [
         "Whether a node that was told to follow another one refuses writes.",
     )
     .alias("slave-read-only"),
+    works(
+        "replicaof",
+        Kind::Words,
+        "",
+        "The server to follow from the start, as `host port`. REPLICAOF changes it.",
+    )
+    .alias("slaveof")
+    .fixed(),
+    works("masterauth", Kind::Text, "", "The password for the server to follow."),
+    works(
+        "masteruser",
+        Kind::Text,
+        "",
+        "The user to log in as at the server to follow. Empty: the default one.",
+    ),
+    works(
+        "replica-announce-ip",
+        Kind::Text,
+        "",
+        "The address that the server which is followed should show. Empty: the one that it sees.",
+    )
+    .alias("slave-announce-ip"),
+    works(
+        "replica-announce-port",
+        PORT,
+        "0",
+        "The port that the server which is followed should show. 0: `port`.",
+    )
+    .alias("slave-announce-port"),
+    works("replica-priority", INT, "100", "What INFO says for tools that choose among replicas.")
+        .alias("slave-priority"),
+    works(
+        "replica-skip-unsupported",
+        Kind::Bool,
+        "no",
+        "Whether what this server has not (streams, functions, data of modules), and commands that fail here, are left out of \
+         what the server which is followed sends. Otherwise they end the link.",
+    ),
 ];

@@ -26,6 +26,8 @@ use crate::dispatch::{Turn, account};
 use crate::net::blocked::Blocked;
 
 const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+const DEMOTED: &str =
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 
 impl Connection<'_> {
     /// Waits for what the command asks for, and sends its reply.
@@ -48,6 +50,11 @@ impl Connection<'_> {
             }
             Outcome::TimedOut => waiter.reply_in_vain(&mut reply),
             Outcome::Unblocked => reply.error(UNBLOCKED),
+            Outcome::Demoted => {
+                reply.error(DEMOTED);
+                self.send_apart(&mut replies).await?;
+                return Ok(Turn::Close);
+            }
             Outcome::Moved => return self.run_again(&args).await,
         }
         self.session.silence(&mut replies, 0);

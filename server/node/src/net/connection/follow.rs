@@ -54,7 +54,7 @@ impl Connection<'_> {
             })
         });
         if partial && let Ok(offset) = self.wait_for(&mut begun).await? {
-            let reply = format!("+FULLRESYNC {} {offset}\r\n", node.run_id);
+            let reply = format!("+FULLRESYNC {} {offset}\r\n", node.role.history().replid());
             self.send_apart_raw(reply.into_bytes()).await?;
         }
         let taken = self.wait_for(&mut taking).await?;
