@@ -55,9 +55,21 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// What a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A node of a cluster.
+    Node,
+    /// A server on its own.
+    Standalone,
+    /// redis-server on its own.
+    Redis,
+}
+
 /// One server process.
 #[derive(Debug)]
 pub struct Server {
+    kind: Kind,
     binary: PathBuf,
     directory: PathBuf,
     /// Its port for clients.
@@ -74,11 +86,31 @@ impl Server {
 
     /// The same with options that name its own port.
     pub fn start_at(binary: &str, options: impl FnOnce(u16) -> Vec<String>) -> Self {
+        Self::start_as(Kind::Node, binary, options)
+    }
+
+    /// A server that is in no cluster, started and answering.
+    pub fn standalone(binary: &str, options: &[&str]) -> Self {
+        Self::start_as(Kind::Standalone, binary, |_| {
+            options.iter().map(|&option| option.to_owned()).collect()
+        })
+    }
+
+    /// A redis-server that is in no cluster, started and answering; `None` if there is none on this machine.
+    pub fn redis(options: &[&str]) -> Option<Self> {
+        let there = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
+        there.is_ok().then(|| {
+            let options = options.iter().map(|&option| option.to_owned()).collect();
+            Self::start_as(Kind::Redis, "redis-server", |_| options)
+        })
+    }
+
+    fn start_as(kind: Kind, binary: &str, options: impl FnOnce(u16) -> Vec<String>) -> Self {
         let port = free_port();
         let directory = env::temp_dir().join(format!("nuthatch-process-{}-{port}", process::id()));
         fs::create_dir_all(&directory).expect("the temporary directory is writable");
         let options = options(port);
-        let mut server = Self { binary: binary.into(), directory, port, options, child: None };
+        let mut server = Self { kind, binary: binary.into(), directory, port, options, child: None };
         server.restart();
         server
     }
@@ -86,9 +118,15 @@ impl Server {
     /// The command line for a node in that directory.
     fn invocation(&self, port: u16, directory: &Path) -> Command {
         let mut command = Command::new(&self.binary);
-        command.arg("server").args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
-        command.args(["--cluster-enabled", "yes", "--dir"]).arg(directory);
-        command.args(&self.options).stdin(Stdio::null());
+        if self.kind != Kind::Redis {
+            command.arg("server");
+        }
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+        command.args(match self.kind {
+            Kind::Node => ["--cluster-enabled", "yes"],
+            Kind::Standalone | Kind::Redis => ["--enable-debug-command", "yes"],
+        });
+        command.arg("--dir").arg(directory).args(&self.options).stdin(Stdio::null());
         command
     }
 
@@ -158,6 +196,22 @@ impl Server {
             Ok(frame) => frame.as_text().map_or_else(|| format!("{frame:?}"), str::to_owned),
             Err(error) => panic!("port {} does not answer {line:?}: {error}", self.port),
         }
+    }
+
+    /// A field of INFO.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    #[track_caller]
+    pub fn info(&self, field: &str) -> String {
+        self.find_info(field).unwrap_or_else(|| panic!("INFO has no field {field}"))
+    }
+
+    /// A field of INFO, if there is one of that name.
+    pub fn find_info(&self, field: &str) -> Option<String> {
+        let info = self.command("INFO");
+        let value = |line: &str| line.strip_prefix(field)?.strip_prefix(':').map(str::to_owned);
+        info.lines().find_map(value)
     }
 
     /// Runs a command that must answer OK.
