@@ -176,7 +176,6 @@ fn a_node_that_is_told_to_follow_takes_no_writes() {
     server.connect().talk(&[
         ("SET a 1", "+OK"),
         ("REPLICAOF 127.0.0.1 1", "+OK"),
-        ("ROLE", "*5\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n:1\r\n$7\r\nconnect\r\n:-1"),
         ("SET a 2", read_only),
         ("GET a", "$1\r\n1"),
         ("SYNC", "-NOMASTERLINK Can't SYNC while not connected with my master"),
