@@ -4,7 +4,7 @@
 //! run again replaces its own units' lines and leaves the others.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use super::{Case, Outcome, Side, Trouble};
@@ -40,16 +40,23 @@ pub fn load(path: &Path) -> Vec<Case> {
     fs::read_to_string(path).unwrap_or_default().lines().filter_map(parse).collect()
 }
 
-/// Puts new cases in the place of those of the same suite, unit and side.
+/// Puts new cases in the place of those of the same suite, unit and side. Runs beside each other take turns, and who reads
+/// meanwhile finds the file as it was.
 pub fn store(path: &Path, new: Vec<Case>) -> Result<(), Trouble> {
     let replaced: BTreeSet<_> =
         new.iter().map(|case| (case.suite.clone(), case.unit.clone(), case.side)).collect();
+    let turn = path.with_extension("lock");
+    let lock = File::create(&turn).map_err(Trouble::when(format!("making {}", turn.display())))?;
+    lock.lock().map_err(Trouble::when(format!("locking {}", turn.display())))?;
     let mut cases = load(path);
     cases.retain(|case| !replaced.contains(&(case.suite.clone(), case.unit.clone(), case.side)));
     cases.extend(new);
     cases.sort();
     let text: String = cases.iter().map(|case| line(case) + "\n").collect();
-    fs::write(path, text).map_err(Trouble::when(format!("writing {}", path.display())))
+    let whole = path.with_extension("new");
+    fs::write(&whole, text)
+        .and_then(|()| fs::rename(&whole, path))
+        .map_err(Trouble::when(format!("writing {}", path.display())))
 }
 
 #[cfg(test)]
@@ -65,6 +72,20 @@ mod tests {
             outcome,
             detail: "said\tthis\nand that".to_owned(),
         }
+    }
+
+    #[test]
+    fn runs_beside_each_other_keep_each_others_lines() {
+        let path = std::env::temp_dir().join(format!("nuthatch-results-beside-{}", std::process::id()));
+        let _ = fs::remove_file(&path);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let path = &path;
+                scope.spawn(move || store(path, vec![case(&number.to_string(), "one", Outcome::Passed)]));
+            }
+        });
+        assert_eq!(load(&path).len(), 8);
+        fs::remove_file(&path).expect("there");
     }
 
     #[test]

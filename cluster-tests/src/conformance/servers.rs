@@ -26,13 +26,17 @@ const BUS_DISTANCE: u16 = 10_000;
 /// How many nodes a cluster has.
 pub const NODES: u16 = 3;
 
-/// A port from which on as many as a cluster needs are free, so that runs beside each other do not meet.
+/// A port from which on as many as a cluster needs are free. Runs beside each other begin to look in different places,
+/// because servers take a port only some time after it has been found free.
 pub fn free_ports() -> Result<u16, Trouble> {
+    let groups = (PORTS.end - PORTS.start) / NODES;
+    let first = usize::try_from(std::process::id() * 7).unwrap_or_default() % usize::from(groups);
     let free = |first: &u16| {
         let bus = (0..NODES).map(|number| first + number + BUS_DISTANCE);
         (*first..first + NODES).chain(bus).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
     };
-    let found = PORTS.step_by(usize::from(NODES)).find(free);
+    let all = || PORTS.step_by(usize::from(NODES));
+    let found = all().skip(first).chain(all().take(first)).find(free);
     found.ok_or_else(|| Trouble("no ports are free".to_owned()))
 }
 
