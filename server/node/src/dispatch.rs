@@ -257,8 +257,9 @@ impl<'a> Batch<'a> {
 
     /// Whether a pause that is on concerns the command.
     #[cold]
-    fn is_held_back(&self, spec: &CommandSpec) -> bool {
-        self.thread.node.pause.holds(self.now, pause::concerned(spec, self.session))
+    fn is_held_back(&self, spec: &CommandSpec, args: Args<'_>) -> bool {
+        let node = &self.thread.node;
+        node.pause.holds(self.now, pause::concerned(spec, args, self.session, &node.scripts))
     }
 
     /// Whether the command only passes over keys whose time has come: while there is a pause, data stays as it is, and a
@@ -302,7 +303,7 @@ impl<'a> Batch<'a> {
         if self.limited && self.is_refused_in_role(spec, &mut reply) {
             return Flow::Done;
         }
-        if self.thread.node.pause.is_on(self.now) && self.is_held_back(spec) {
+        if self.thread.node.pause.is_on(self.now) && self.is_held_back(spec, args) {
             return Flow::Defer(Deferral::Paused);
         }
         if self.session.queue.is_some() && transaction::waits(spec) {

@@ -8,8 +8,12 @@
 //! they cannot change.
 
 mod api;
+mod arguments;
 mod bit;
+mod cjson;
+mod cmsgpack;
 mod failure;
+mod packing;
 mod running;
 mod source;
 pub(crate) mod thread;
@@ -20,6 +24,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
+use nuthatch_proto::command_table::{Handler, ScriptCommand};
+use nuthatch_proto::resp::Args;
 
 pub(crate) use running::{Kill, Running};
 pub(crate) use source::{Digest, ScriptFlags, Source};
@@ -43,6 +49,18 @@ impl Scripts {
     /// A script, if it is known.
     pub(crate) fn get(&self, digest: Digest) -> Option<Arc<Source>> {
         self.sources.get(&digest).map(|source| Arc::clone(&source))
+    }
+
+    /// What the script declares that a command runs, if it runs one and that declares something.
+    pub(crate) fn declared(&self, handler: Handler, args: Args<'_>) -> Option<ScriptFlags> {
+        let Handler::Script(command) = handler else { return None };
+        match command {
+            ScriptCommand::Eval | ScriptCommand::EvalRo => source::declared(args.get(1)?),
+            ScriptCommand::EvalSha | ScriptCommand::EvalShaRo => {
+                self.get(Digest::parse(args.get(1)?)?)?.flags
+            }
+            ScriptCommand::Load => None,
+        }
     }
 
     /// Keeps a script.

@@ -19,6 +19,7 @@ use super::{Call, SYNTAX_ERROR};
 use crate::clock;
 use crate::net::session::Session;
 use crate::node::Node;
+use crate::script::{ScriptFlags, Scripts};
 
 /// Until when commands wait, and which.
 #[derive(Debug, Default)]
@@ -70,15 +71,17 @@ impl Pause {
     }
 }
 
-/// Whether the command changes data, or sends what replicas would have to hear.
-fn writes(spec: &CommandSpec) -> bool {
-    spec.flags.contains(Flags::WRITE) || spec.flags.contains(Flags::MAY_REPLICATE)
+/// Whether the command changes data, or sends what replicas would have to hear. A script that declares that it does not
+/// is taken at its word, to which it is held.
+fn writes(spec: &CommandSpec, args: Args<'_>, scripts: &Scripts) -> bool {
+    let may = spec.flags.contains(Flags::WRITE) || spec.flags.contains(Flags::MAY_REPLICATE);
+    may && !scripts.declared(spec.handler, args).is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES))
 }
 
 /// Waits until the command is not held back any more.
 pub(super) async fn wait(node: &Node, session: &Session, args: Args<'_>) {
     let spec = args.get(0).and_then(lookup);
-    let writes = spec.is_some_and(|spec| concerned(spec, session));
+    let writes = spec.is_some_and(|spec| concerned(spec, args, session, &node.scripts));
     let _counted = Waiting::new(&node.pause);
     loop {
         // Listening begins before the look, so that an end between the two is heard.
@@ -110,9 +113,10 @@ impl Drop for Waiting<'_> {
 }
 
 /// Whether a pause of writes concerns the command: it changes data, or a transaction that does is to be run.
-pub(crate) fn concerned(spec: &CommandSpec, session: &Session) -> bool {
+pub(crate) fn concerned(spec: &CommandSpec, args: Args<'_>, session: &Session, scripts: &Scripts) -> bool {
     let exec = spec.handler == Handler::Transaction(TransactionCommand::Exec);
-    writes(spec) || (exec && session.queue.as_ref().is_some_and(|queue| queue.specs().any(writes)))
+    let mut queued = session.queue.iter().filter(|_| exec).flat_map(|queue| queue.requests());
+    writes(spec, args, scripts) || queued.any(|(spec, args)| writes(spec, args, scripts))
 }
 
 pub(super) fn pause(call: Call<'_>, reply: &mut ReplyWriter<'_>) {

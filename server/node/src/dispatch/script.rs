@@ -163,6 +163,7 @@ impl Batch<'_> {
                 Ok(prepared) => self.interpret(&prepared, args, held, reply),
                 Err(error) => reply.error_bytes(&error),
             }
+            self.thread.vm.get().map(Vm::tidy);
         }
         let elapsed = clock::since_epoch().saturating_sub(started).as_nanos();
         self.took(spec, args, u64::try_from(elapsed).unwrap_or(u64::MAX));
@@ -268,7 +269,7 @@ fn compile(thread: &Thread, source: &Arc<Source>) -> Result<Script, Vec<u8>> {
             thread.vm.get_or_init(|| vm)
         }
     };
-    if let Some(script) = vm.compiled(source.digest, scripts.flushed())
+    if let Some(script) = vm.compiled(source, scripts.flushed())
         && scripts.knows(source.digest)
     {
         return Ok(script);

@@ -73,6 +73,11 @@ impl Queue {
         self.commands.iter().map(|queued| queued.spec)
     }
 
+    /// The commands' rows, each with its arguments.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = (&'static CommandSpec, Args<'_>)> {
+        self.commands.iter().map(|queued| (queued.spec, queued.args.as_args()))
+    }
+
     /// All that any of them does.
     pub(super) fn flags(&self) -> Flags {
         self.specs().fold(Flags::empty(), |flags, spec| flags.union(spec.flags))

@@ -3,7 +3,9 @@
 //! Source: the documentation of Lua BitOp, semantics: numbers are taken modulo 2^32, results are signed, and shifts look at
 //! the five low bits of their count.
 
-use mlua::{Error, Lua, Result, Table, Value, Variadic};
+use mlua::{Lua, MultiValue, Result, Table};
+
+use super::arguments::Arguments;
 
 /// The 32 low bits of a number.
 fn bits(number: f64) -> i32 {
@@ -11,49 +13,47 @@ fn bits(number: f64) -> i32 {
     (number.round_ties_even() % 4_294_967_296.0) as i64 as i32
 }
 
-fn argument(value: Option<&Value>, position: usize) -> Result<i32> {
-    let number = match value {
-        Some(Value::Integer(number)) => Some(*number as f64),
-        Some(Value::Number(number)) => Some(*number),
-        Some(Value::String(text)) => text.to_str().ok().and_then(|text| text.trim().parse().ok()),
-        _ => None,
-    };
-    number.map(bits).ok_or_else(|| {
-        let got = value.map_or("no value", Value::type_name);
-        Error::runtime(format!("bad argument #{position} (number expected, got {got})"))
-    })
+fn argument(arguments: &Arguments<'_>, position: usize) -> Result<i32> {
+    arguments.number(position).map(bits)
+}
+
+fn add(
+    lua: &Lua,
+    table: &Table,
+    name: &str,
+    operation: impl Fn(&Arguments<'_>) -> Result<i32> + 'static,
+) -> Result<()> {
+    let function = lua.create_function(move |lua, values: MultiValue| {
+        operation(&Arguments::new(lua, values)).map(f64::from)
+    })?;
+    table.raw_set(name, function)
 }
 
 fn unary(lua: &Lua, table: &Table, name: &str, operation: fn(i32) -> i32) -> Result<()> {
-    let function = lua.create_function(move |_, arguments: Variadic<Value>| {
-        Ok(f64::from(operation(argument(arguments.first(), 1)?)))
-    })?;
-    table.raw_set(name, function)
+    add(lua, table, name, move |arguments| Ok(operation(argument(arguments, 1)?)))
 }
 
 fn fold(lua: &Lua, table: &Table, name: &str, operation: fn(i32, i32) -> i32) -> Result<()> {
-    let function = lua.create_function(move |_, arguments: Variadic<Value>| {
-        let mut result = argument(arguments.first(), 1)?;
-        for (index, value) in arguments.iter().enumerate().skip(1) {
-            result = operation(result, argument(Some(value), index + 1)?);
-        }
-        Ok(f64::from(result))
-    })?;
-    table.raw_set(name, function)
+    add(lua, table, name, move |arguments| {
+        let first = argument(arguments, 1)?;
+        (2..=arguments.len())
+            .rev()
+            .try_fold(first, |result, at| Ok(operation(result, argument(arguments, at)?)))
+    })
 }
 
 fn shift(lua: &Lua, table: &Table, name: &str, operation: fn(i32, u32) -> i32) -> Result<()> {
-    let function = lua.create_function(move |_, arguments: Variadic<Value>| {
-        let count = argument(arguments.get(1), 2)?.cast_unsigned() & 31;
-        Ok(f64::from(operation(argument(arguments.first(), 1)?, count)))
-    })?;
-    table.raw_set(name, function)
+    add(lua, table, name, move |arguments| {
+        let number = argument(arguments, 1)?;
+        Ok(operation(number, argument(arguments, 2)?.cast_unsigned() & 31))
+    })
 }
 
 /// As many hexadecimal digits as the second argument says, eight without one; capital ones if it is negative.
-fn to_hex(_: &Lua, arguments: Variadic<Value>) -> Result<String> {
-    let number = argument(arguments.first(), 1)?.cast_unsigned();
-    let digits = if arguments.len() > 1 { argument(arguments.get(1), 2)? } else { 8 };
+fn to_hex(lua: &Lua, values: MultiValue) -> Result<String> {
+    let arguments = Arguments::new(lua, values);
+    let number = argument(&arguments, 1)?.cast_unsigned();
+    let digits = if arguments.len() < 2 { 8 } else { argument(&arguments, 2)? };
     let count = usize::try_from(digits.unsigned_abs()).unwrap_or(8).min(8);
     let text = if digits < 0 { format!("{number:08X}") } else { format!("{number:08x}") };
     Ok(text[8 - count..].to_owned())

@@ -19,6 +19,11 @@ impl Digest {
         Self(sha1_smol::Sha1::from(text).digest().bytes())
     }
 
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Reads forty hexadecimal digits in any case.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
@@ -95,6 +100,11 @@ impl Source {
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + self.text.len()
     }
+}
+
+/// What a script's first line declares, if it has such a line and that is right.
+pub(super) fn declared(text: &[u8]) -> Option<ScriptFlags> {
+    shebang(text).ok().flatten().map(|(_, flags)| flags)
 }
 
 fn shebang(text: &[u8]) -> Result<Option<(usize, ScriptFlags)>, String> {

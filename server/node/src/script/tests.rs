@@ -73,6 +73,7 @@ impl Bench {
         let mut reply = ReplyWriter::new(&mut out, self.protocol);
         let mut host = Words { killed: Rc::clone(&self.killed) };
         self.vm.run(&Invocation { script: &script, keys, args }, &mut host, &mut reply);
+        self.vm.tidy();
         let text = String::from_utf8_lossy(&out).replace("\r\n", " ");
         text.trim_end().replace(&digest.to_string(), "SHA")
     }
@@ -167,7 +168,7 @@ fn errors_say_which_script_and_where() {
         ("return pcall(redis.call, 'fail')", "$-1"),
         ("local ok, e = pcall(redis.call, 'fail') return {type(e), e}", "*2 $6 string $11 WRONG thing"),
         ("local ok, e = pcall(error, 'x') return e", "$1 x"),
-        ("local ok, e = pcall(bit.band) return e", "$47 bad argument #1 (number expected, got no value)"),
+        ("local ok, e = pcall(bit.band) return e", "$54 bad argument #1 to '?' (number expected, got no value)"),
         ("local ok, e = xpcall(function() redis.call('fail') end, function(e) return e.err end) return e", "$11 WRONG thing"),
         ("return redis.sha1hex('')", "$40 da39a3ee5e6b4b0d3255bfef95601890afd80709"),
         ("return redis.log(redis.LOG_DEBUG, 'x')", "$-1"),
@@ -242,8 +243,13 @@ fn no_script_outlives_its_end() {
 #[test]
 fn memory_has_a_limit_and_the_interpreter_goes_on() {
     let bench = Bench::new();
+    // A hundred megabytes and more in strings of their own, and as many in one.
+    let code =
+        "local t = {} for i = 1, 120 do t[i] = string.rep('x', 1048576) .. i end return #table.concat(t)";
+    bench.check(code, ":125829372");
     let reply = bench.run("local s = string.rep('x', 1024 * 1024) while true do s = s .. s end", &[], 0);
     assert!(reply.contains("not enough memory"), "{reply}");
+    assert!(bench.vm.memory() < 64 * 1024 * 1024, "what it left is collected");
     // What it left is garbage, and no burden of the next one.
     bench.check("return #string.rep('x', 32 * 1024 * 1024)", ":33554432");
     let reply = bench.run("local function f() return f() + 1 end return f()", &[], 0);
@@ -251,4 +257,14 @@ fn memory_has_a_limit_and_the_interpreter_goes_on() {
     let code = "local s, t = string.rep('x', 1048576), {} for i = 1, 600 do t[i] = s end return t";
     let reply = bench.run(code, &[], 0);
     assert_eq!(reply, "-ERR the reply of the script is too long");
+}
+
+#[test]
+fn any_number_of_scripts_is_kept_compiled() {
+    let bench = Bench::new();
+    for number in 0..10_000 {
+        bench.check(&format!("return {number}"), &format!(":{number}"));
+    }
+    let source = Source::new(Digest::of(b"return 7"), b"return 7").map(Arc::new).expect("a first line");
+    assert!(bench.vm.compiled(&source, 0).is_some() && bench.vm.compiled(&source, 1).is_none());
 }

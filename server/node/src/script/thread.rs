@@ -19,6 +19,7 @@ use nuthatch_proto::resp::{Args, Decoder};
 use tokio::sync::oneshot;
 
 use crate::admin::{Deferral, Flow};
+use crate::allocator;
 use crate::clock;
 use crate::dispatch::{Batch, Turn};
 use crate::feed::tap::Tap;
@@ -79,6 +80,18 @@ fn serve(jobs: &Receiver<Job>, thread: &Thread) {
         };
         // Who is gone is not told.
         let _ = done.send(Done { reply, flow });
+        drop(scratch);
+        tidy(thread);
+    }
+}
+
+/// Gives the kernel back what a script took, if that was much, while nobody waits for it.
+fn tidy(thread: &Thread) {
+    if let Some(vm) = thread.vm.get()
+        && vm.tidy()
+    {
+        allocator::give_back();
+        thread.node.scripts.set_interpreter(vm.memory());
     }
 }
 

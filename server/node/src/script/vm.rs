@@ -10,7 +10,6 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "the enums of the interpreter are open: others may come")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -23,11 +22,18 @@ use nuthatch_proto::resp::double::DoubleText;
 use nuthatch_proto::resp::{Args, Protocol, ReplyWriter};
 
 use super::failure::{self, Failure, Killed, Raised};
-use super::source::{Digest, Source};
-use super::{api, bit, values};
+use super::source::Source;
+use super::{api, bit, cjson, cmsgpack, packing, values};
 
-/// How much memory an interpreter may take.
-const MEMORY_MAX: usize = 512 * 1024 * 1024;
+/// How much memory an interpreter may take: two of the longest strings. Lua makes a long one out of pieces, beside them.
+const MEMORY_MAX: usize = 1024 * 1024 * 1024;
+
+/// What a script may leave behind for the next one; beyond it is collected when the script is answered.
+const LEFT_MAX: usize = 64 * 1024 * 1024;
+
+/// How often it is collected at once. The first time takes what is garbage; the buffer in which Lua puts strings together is
+/// only halved each time.
+const COLLECTIONS_MAX: usize = 6;
 
 /// After how many instructions of Lua it is looked whether the script is to end.
 const LOOK_EVERY: u32 = 100_000;
@@ -47,7 +53,7 @@ pub(crate) trait Host {
 }
 
 /// A script that can be run.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) source: Arc<Source>,
     function: Function,
@@ -70,9 +76,12 @@ pub(crate) struct Vm {
     redis: Table,
     protected: Function,
     handler: Function,
-    functions: RefCell<HashMap<Digest, Script>>,
+    /// What was compiled, by digest. A table of Lua's, because it holds no more than 8,000 values for Rust.
+    functions: Table,
     /// How often all scripts had been forgotten when these were compiled.
     flushed: Cell<u64>,
+    /// How much memory was left when it was collected last.
+    floor: Cell<usize>,
     /// The protocol that the running script has chosen.
     protocol: Rc<Cell<Protocol>>,
 }
@@ -157,6 +166,7 @@ impl Vm {
             if is_ended() { Err(Error::external(Killed)) } else { Ok(VmState::Continue) }
         })?;
         lua.set_memory_limit(MEMORY_MAX)?;
+        let functions = lua.create_table()?;
         Ok(Self {
             lua,
             environment,
@@ -164,7 +174,8 @@ impl Vm {
             redis,
             protected,
             handler,
-            functions: RefCell::default(),
+            functions,
+            floor: Cell::new(0),
             flushed: Cell::new(0),
             protocol,
         })
@@ -176,14 +187,20 @@ impl Vm {
     }
 
     /// A script that was compiled here, unless all have been forgotten since.
-    pub(crate) fn compiled(&self, digest: Digest, flushed: u64) -> Option<Script> {
-        let mut functions = self.functions.borrow_mut();
+    pub(crate) fn compiled(&self, source: &Arc<Source>, flushed: u64) -> Option<Script> {
         if self.flushed.replace(flushed) != flushed {
-            functions.clear();
-            // What is left of them is given back with the next collection.
+            self.forget();
+            self.lua.gc_collect().ok();
             return None;
         }
-        functions.get(&digest).cloned()
+        let function = self.functions.raw_get(self.lua.create_string(source.digest.bytes()).ok()?).ok()?;
+        Some(Script { source: Arc::clone(source), function })
+    }
+
+    /// Forgets what was compiled.
+    fn forget(&self) {
+        // It takes no memory, and so cannot fail for the lack of it.
+        self.functions.clear().ok();
     }
 
     /// Compiles a script; an error is a reply.
@@ -191,18 +208,18 @@ impl Vm {
         let compiled = match self.load(source) {
             Err(Error::MemoryError(_)) => {
                 // Scripts that wait to be run again can be compiled again.
-                self.functions.borrow_mut().clear();
+                self.forget();
                 self.lua.gc_collect().ok();
                 self.load(source)
             }
             loaded => loaded,
         };
-        match compiled {
-            Ok(function) => {
-                let script = Script { source: Arc::clone(source), function };
-                self.functions.borrow_mut().insert(source.digest, script.clone());
-                Ok(script)
-            }
+        let kept = compiled.and_then(|function| {
+            self.functions.raw_set(self.lua.create_string(source.digest.bytes())?, &function)?;
+            Ok(function)
+        });
+        match kept {
+            Ok(function) => Ok(Script { source: Arc::clone(source), function }),
             Err(error) => {
                 let message = failure::message(&error);
                 Err(format!("ERR Error compiling script (new function): {message}").into_bytes())
@@ -225,7 +242,6 @@ impl Vm {
         self.protocol.set(Protocol::Resp2);
         let start = reply.mark();
         let outcome = self.call(invocation, host);
-        self.tidy();
         match outcome {
             Ok(Ok(value)) => match values::to_reply(&value, self.protocol.get(), reply) {
                 Ok(counted) => counted,
@@ -246,12 +262,22 @@ impl Vm {
         }
     }
 
-    /// Gives back what a script has left, if that is much: Lua 5.1 does not look for garbage when there is no more memory to
-    /// be had, so that the scripts after it would fail.
-    fn tidy(&self) {
-        if self.memory() > MEMORY_MAX / 2 {
-            self.lua.gc_collect().ok();
+    /// Collects what a script has left, if that is much; whether it was. To be called after each, because Lua 5.1 does not look
+    /// for garbage when there is no more memory to be had, so that the next one would fail.
+    pub(crate) fn tidy(&self) -> bool {
+        if self.memory() <= self.floor.get() + LEFT_MAX {
+            return false;
         }
+        for _ in 0..COLLECTIONS_MAX {
+            let before = self.memory();
+            self.lua.gc_collect().ok();
+            if self.memory() + LEFT_MAX / 8 > before {
+                break;
+            }
+        }
+        // What is still there are the scripts themselves: nobody is to look for garbage in them after each of them.
+        self.floor.set(self.memory());
+        true
     }
 
     /// Calls a script: what it returned, or what ended it.
@@ -299,6 +325,9 @@ fn server_table(lua: &Lua, is_ended: Rc<impl Fn() -> bool + 'static>, redis: Tab
     let libraries = lua.create_table()?;
     libraries.raw_set("redis", redis)?;
     libraries.raw_set("bit", bit::table(lua)?)?;
+    libraries.raw_set("cjson", cjson::table(lua)?)?;
+    libraries.raw_set("cmsgpack", cmsgpack::table(lua)?)?;
+    libraries.raw_set("struct", packing::table(lua)?)?;
     let server = lua.create_table()?;
     server.raw_set("libraries", libraries)?;
     server.raw_set("plain", lua.create_function(failure::plain)?)?;
