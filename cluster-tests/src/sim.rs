@@ -13,7 +13,7 @@
 //!
 //! Rooms: [`world`] runs the events, [`network`] and [`disk`] are the surroundings, [`workload`] the clients, [`copies`]
 //! what they want with the copies of shards, [`succession`] who served a shard after whom, [`faults`] what goes wrong and
-//! when, [`random`] the generator.
+//! when, [`random`] the generator, [`seeds`] how tests run them.
 
 pub mod copies;
 pub mod disk;
@@ -22,11 +22,13 @@ pub mod invariants;
 pub mod network;
 pub mod node;
 pub mod random;
+pub mod seeds;
 pub mod succession;
 pub mod workload;
 pub mod world;
 
 use std::fmt;
+use std::ops::AddAssign;
 
 /// A rule that the driver or its surroundings break on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,11 +72,28 @@ pub struct Report {
     pub healed_ms: u64,
 }
 
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.steps += other.steps;
+        self.committed += other.committed;
+        self.terms += other.terms;
+        self.answered += other.answered;
+        self.reads += other.reads;
+        self.crashes += other.crashes;
+        self.snapshots += other.snapshots;
+        self.member_changes += other.member_changes;
+        self.promotions += other.promotions;
+        self.healed_ms = self.healed_ms.max(other.healed_ms);
+    }
+}
+
 /// A run that broke a promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The run.
     pub seed: u64,
+    /// The test that makes it.
+    pub test: &'static str,
     /// Virtual milliseconds since its start.
     pub at_ms: u64,
     /// Which promise, and how.
@@ -87,6 +106,7 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {} at {} ms: {}", self.seed, self.at_ms, self.what)?;
         self.trace.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
-        write!(f, "replay: NUTHATCH_SIM_SEED={} cargo test -p nuthatch-cluster-tests --test sim", self.seed)
+        let Self { seed, test, .. } = self;
+        write!(f, "replay: NUTHATCH_SIM_SEED={seed} cargo test -p nuthatch-cluster-tests --test {test}")
     }
 }

@@ -99,7 +99,7 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Violation> {
         Ok(()) => return Ok(world.report),
         Err(what) => what,
     };
-    Err(Violation { seed, at_ms: world.now, what, trace: world.trace.into() })
+    Err(Violation { seed, test: "sim", at_ms: world.now, what, trace: world.trace.into() })
 }
 
 impl World {
