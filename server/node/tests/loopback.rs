@@ -3,6 +3,8 @@
 //! What belongs here needs a socket to be true: order and completeness of replies however the bytes are cut, memory
 //! that a slow reader costs, connections that end. Commands have their tests beside them.
 
+#[path = "loopback/following.rs"]
+mod following;
 #[path = "loopback/limits.rs"]
 mod limits;
 #[path = "loopback/replica.rs"]
