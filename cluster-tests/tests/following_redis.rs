@@ -238,3 +238,53 @@ fn keys_whose_time_has_come_are_hidden_until_the_primary_deletes_them() {
     ours.ok("REPLICAOF NO ONE");
     eventually("the other goes", || ours.command("DBSIZE") == "0");
 }
+
+#[test]
+fn each_node_of_a_cluster_takes_the_keys_of_its_slots() {
+    let Some(redis) = redis(&[]) else { return };
+    let reply = redis.try_command(&["EVAL", FILL, "0", "0"]).expect("it answers");
+    assert_eq!(reply.as_text(), Some("OK"));
+    let nodes = [(); 2].map(|()| Server::start(SERVER, &["--io-threads", "2"]));
+    nodes[0].ok("CLUSTER ADDSLOTSRANGE 0 8191");
+    nodes[1].ok("CLUSTER ADDSLOTSRANGE 8192 16383");
+    nodes[1].ok(&format!("CLUSTER MEET 127.0.0.1 {}", nodes[0].port));
+    let is_ok = |node: &Server| node.command("CLUSTER INFO").contains("cluster_state:ok");
+    eventually("the cluster is well", || nodes.iter().all(is_ok));
+    assert_eq!(nodes[0].command("REPLICAOF 127.0.0.1 1"), "ERR REPLICAOF not allowed in cluster mode.");
+    for node in &nodes {
+        node.ok(&format!("CLUSTER IMPORT FROM 127.0.0.1 {}", redis.port));
+    }
+    eventually("both are linked", || nodes.iter().all(|node| node.info("import_link_status") == "up"));
+    // Slots 12182, 5061 and 866.
+    redis.converse(&[
+        "MSET foo 1 bar 2 hello 3",
+        "INCR foo",
+        "INCR bar",
+        "DEL plain:1 plain:2 plain:3",
+        "DEL hello",
+    ]);
+    redis.converse(&["MULTI", "INCR foo", "INCR bar", "EXEC", "PUBLISH c m", "EXPIRE foo 500"]);
+    let is_there = |node: &Server| node.info("import_offset") == redis.info("master_repl_offset");
+    eventually("both have everything", || nodes.iter().all(is_there));
+    let refused = nodes[1].command("SET foo 1");
+    assert!(refused.starts_with("READONLY This node takes the keys of its slots"), "{refused}");
+    assert_eq!((nodes[1].command("GET foo"), nodes[0].command("GET bar")), ("3".to_owned(), "4".to_owned()));
+    nodes.iter().for_each(|node| node.ok("CLUSTER IMPORT STOP"));
+    let count = |server: &Server| server.command("DBSIZE").parse::<u64>().expect("a number");
+    assert_eq!(nodes.iter().map(count).sum::<u64>(), count(&redis));
+    nodes[1].ok("SET foo 7");
+    assert_eq!(
+        (nodes[0].info("role"), nodes[0].command("EXISTS hello")),
+        ("master".to_owned(), "0".to_owned())
+    );
+    // What combines keys of several nodes ends it.
+    for node in &nodes {
+        node.ok(&format!("CLUSTER IMPORT FROM 127.0.0.1 {}", redis.port));
+    }
+    eventually("both are linked", || nodes.iter().all(|node| node.info("import_link_status") == "up"));
+    redis.converse(&["RENAME foo bar"]);
+    let trouble = |node: &Server| node.find_info("import_link_error").unwrap_or_default();
+    let says =
+        |node: &Server| trouble(node).contains("RENAME of the key 'foo': its keys are in slots of several");
+    eventually("it says which command", || nodes.iter().all(says));
+}

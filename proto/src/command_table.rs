@@ -341,6 +341,7 @@ pub enum NodeCommand {
     ClusterForget,
     ClusterGetKeysInSlot,
     ClusterHelp,
+    ClusterImport,
     ClusterInfo,
     ClusterKeySlot,
     ClusterLinks,

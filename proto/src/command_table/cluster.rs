@@ -4,7 +4,7 @@
 //! Some commands are there for the sake of the tools that send them: epochs, for example, are not an administrator's to
 //! choose here.
 
-use super::row::{ADMIN, FAST, LOADING, NO_ASYNC_LOADING, NOSCRIPT, STALE, row};
+use super::row::{ADMIN, FAST, LOADING, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT, STALE, row};
 use super::{Acl, CommandSpec, Group, Handler, NodeCommand};
 
 const fn node(name: &'static str, command: NodeCommand, arity: i8) -> CommandSpec {
@@ -108,6 +108,12 @@ const CLUSTER_SUBCOMMANDS: &[CommandSpec] = &[
         .since("5.0.0")
         .cost("O(1)")
         .about("Returns help on the subcommands."),
+    node("import", NodeCommand::ClusterImport, -3)
+        .flags(&[ADMIN, NOSCRIPT, STALE, NO_ASYNC_LOADING, NO_MULTI])
+        .since("7.2.0")
+        .cost("O(1)")
+        .syntax("<FROM host port | STOP>")
+        .about("Takes the keys of this node's slots from a running Redis, or ends that; not in Redis."),
     node("info", NodeCommand::ClusterInfo, 2)
         .flags(&[STALE])
         .since("3.0.0")

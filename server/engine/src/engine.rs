@@ -366,6 +366,11 @@ impl Engine {
         })
     }
 
+    /// Whether commands run on a slot now.
+    pub fn serves(&self, slot: Slot) -> bool {
+        self.databases.slot(0, slot).lock().gate == Gate::Open
+    }
+
     /// A slot's data, locked, unless its gate is shut or its database was never used.
     pub(crate) fn open_slot(&self, db: usize, slot: Slot) -> Option<Guard<'_>> {
         let guard = self.databases.existing(db)?.slots[slot.index()].lock();

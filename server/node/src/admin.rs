@@ -73,7 +73,7 @@ pub(crate) enum Deferral {
     ShutDown,
     /// SYNC or PSYNC: the connection sees to it itself.
     Follow,
-    /// REPLICAOF NO ONE, until nothing of the former primary can come any more.
+    /// REPLICAOF NO ONE and CLUSTER IMPORT STOP, until nothing of the former primary can come any more.
     Promotion,
     /// Any command, because of CLIENT PAUSE: afterwards it is still to be run.
     Paused,
@@ -227,6 +227,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::ClusterCountFailureReports => return read(Query::CountFailureReports, &call, reply),
         C::ClusterCountKeysInSlot => return read(Query::CountKeysInSlot, &call, reply),
         C::ClusterGetKeysInSlot => return read(Query::GetKeysInSlot, &call, reply),
+        C::ClusterImport => return replication::import(call, reply),
         C::ClusterInfo => return read(Query::Info, &call, reply),
         C::ClusterKeySlot => return read(Query::KeySlot, &call, reply),
         C::ClusterLinks => return read(Query::Links, &call, reply),

@@ -136,7 +136,7 @@ impl Node {
         cluster: Option<MetadataHandle>,
         loaded: Loaded,
     ) -> io::Result<Self> {
-        let role = Role::new(random_id()?);
+        let role = Role::new(random_id()?, cluster.is_some());
         if let Some((host, port)) = config.settings().replication.primary.clone() {
             role.follow(Primary { host, port });
         }

@@ -7,6 +7,9 @@
 //! command that fails here, end the link for good: going on would leave out something that nobody notices. With
 //! `replica-skip-unsupported` such things are passed over and counted.
 //!
+//! In a cluster each node may take the keys of its own slots so (`CLUSTER IMPORT`). If its slots change meanwhile, all begins
+//! anew: of a slot that it was given it has none of the keys.
+//!
 //! The parts: [`handshake`], [`framing`] and [`pulse`] decide and touch no socket; [`wire`] is the socket, [`transfer`] takes
 //! all data over, [`stream`] follows the stream.
 
@@ -25,6 +28,7 @@ use std::time::Duration;
 
 use nuthatch_engine::{LoadError, Wanted};
 use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::slot::Slot;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -63,6 +67,11 @@ enum Ended {
     NoPlace,
 }
 
+/// The slots whose keys this node takes: all of them but in a cluster.
+fn slots_of(node: &Node) -> Vec<Slot> {
+    Slot::all().filter(|&slot| node.engine.serves(slot)).collect()
+}
+
 /// What is to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -96,7 +105,7 @@ impl Ended {
                 | LoadError::Checksum => Next::Again,
             },
             Self::Over(Over::Stuck(Stuck::Command(_)) | Over::TooLong) => Next::Halt,
-            Self::Over(Over::Stuck(Stuck::Form(_))) => Next::Again,
+            Self::Over(Over::Stuck(Stuck::Form(_)) | Over::OtherSlots) => Next::Again,
         }
     }
 }
@@ -240,7 +249,11 @@ impl Link {
         });
         let seed = self.seed;
         let thread = self.thread.get_or_init(|| thread_of(&node, seed));
-        Ok(stream::follow(thread, &mut wire, place)?)
+        let over = stream::follow(thread, &mut wire, place);
+        if matches!(over, Err(Over::OtherSlots)) {
+            self.place = None;
+        }
+        Ok(over?)
     }
 }
 
@@ -288,7 +301,7 @@ fn resynchronize(node: &Node, wire: &mut Wire<'_>, position: Position) -> Result
     let transfer = Transfer { total: None, read: 0, heard: Timestamp(clock::now().0) };
     node.role.note(Phase::Transfer, |standing| standing.transfer = transfer);
     let known_only = node.config.settings().replication.skip_unsupported;
-    let began = clock::monotonic();
+    let (began, slots) = (clock::monotonic(), slots_of(node));
     let loaded = transfer::receive(node, wire, Wanted { expired: true, known_only })?;
     tracing::info!(
         "The primary's data is here: {} keys, {} left out because such do not exist here, in {:.3} seconds",
@@ -297,5 +310,5 @@ fn resynchronize(node: &Node, wire: &mut Wire<'_>, position: Position) -> Result
         began.elapsed().as_secs_f64()
     );
     node.role.note(Phase::Transfer, |standing| standing.passed_over = loaded.passed_over);
-    Ok(Place { position, db: loaded.stream_db.unwrap_or(0) })
+    Ok(Place { position, db: loaded.stream_db.unwrap_or(0), slots })
 }

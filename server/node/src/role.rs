@@ -22,6 +22,7 @@ use crate::config::ReplicationSettings;
 pub(crate) use history::History;
 pub(crate) use standing::{Phase, Standing, Transfer};
 
+const IMPORTS: &str = "READONLY This node takes the keys of its slots from a Redis. It takes no writes until CLUSTER IMPORT STOP.";
 pub(crate) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 const MASTER_DOWN: &str = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
@@ -57,6 +58,8 @@ pub(crate) struct Role {
     is_replica: AtomicBool,
     is_loading: AtomicBool,
     is_linked: AtomicBool,
+    /// Whether the node is one of a cluster, which follows for the keys of its slots and stays what it is.
+    imports: bool,
     orders: watch::Sender<Order>,
     /// The number of the last order that was carried out.
     settled: watch::Sender<u64>,
@@ -65,12 +68,13 @@ pub(crate) struct Role {
 }
 
 impl Role {
-    /// A primary whose history has that id.
-    pub(crate) fn new(replid: String) -> Self {
+    /// A primary whose history has that id; `imports` if it is one of a cluster.
+    pub(crate) fn new(replid: String, imports: bool) -> Self {
         Self {
             is_replica: AtomicBool::new(false),
             is_loading: AtomicBool::new(false),
             is_linked: AtomicBool::new(false),
+            imports,
             orders: watch::Sender::new(Order { number: 0, wish: Wish::Rest }),
             settled: watch::Sender::new(0),
             standing: Mutex::default(),
@@ -197,9 +201,11 @@ impl Role {
         let all = [spec].into_iter().chain(queued.filter(|_| runs));
         let lacks = |flag: Flags| all.clone().any(|spec| !spec.flags.contains(flag));
         let writes = all.clone().any(|spec| spec.flags.contains(Flags::WRITE));
-        if writes && settings.read_only {
+        if writes && self.imports {
+            Some(IMPORTS)
+        } else if writes && settings.read_only {
             Some(READ_ONLY)
-        } else if !self.is_linked() && !settings.serve_stale && lacks(Flags::STALE) {
+        } else if !self.imports && !self.is_linked() && !settings.serve_stale && lacks(Flags::STALE) {
             Some(MASTER_DOWN)
         } else if self.is_loading() && lacks(Flags::LOADING) {
             Some(LOADING)
@@ -220,7 +226,7 @@ mod tests {
     }
 
     fn replica() -> Role {
-        let role = Role::new("a".repeat(40));
+        let role = Role::new("a".repeat(40), false);
         assert!(!role.is_replica());
         assert!(role.follow(primary()) && role.is_replica());
         role
@@ -265,6 +271,17 @@ mod tests {
         check(&role, &settings, &["info"], None);
         role.set_loading(false);
         check(&role, &settings, &["get"], None);
+    }
+
+    #[test]
+    fn a_node_that_imports_answers_reads_and_takes_no_writes() {
+        let role = Role::new("a".repeat(40), true);
+        role.follow(primary());
+        let settings = ReplicationSettings { serve_stale: false, read_only: false, ..settings() };
+        check(&role, &settings, &["set"], Some(IMPORTS));
+        check(&role, &settings, &["get"], None);
+        role.set_loading(true);
+        check(&role, &settings, &["get"], Some(LOADING));
     }
 
     #[test]

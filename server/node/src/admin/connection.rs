@@ -123,7 +123,8 @@ fn greet(node: &Node, id: u64, protocol: Protocol, reply: &mut ReplyWriter<'_>) 
     reply.bulk(b"mode");
     reply.bulk(if node.in_cluster() { b"cluster" } else { b"standalone" });
     reply.bulk(b"role");
-    reply.bulk(if node.role.is_replica() { b"replica" } else { b"master" });
+    let follows = node.role.is_replica() && !node.in_cluster();
+    reply.bulk(if follows { b"replica" } else { b"master" });
     reply.bulk(b"modules");
     reply.array(0);
 }

@@ -1,4 +1,4 @@
-//! SYNC, PSYNC, REPLCONF, ROLE and REPLICAOF: what replicas of Redis say and ask, and whose replica it is.
+//! SYNC, PSYNC, REPLCONF, ROLE, REPLICAOF and CLUSTER IMPORT: what replicas of Redis say and ask, and whose replica it is.
 //!
 //! A client becomes a replica in its connection (`net/connection/follow`); here is checked whether it may. There is no
 //! backlog, so PSYNC always begins with everything. What this node follows itself is the link's business
@@ -9,7 +9,7 @@ use nuthatch_proto::resp::number::parse_integer;
 
 use crate::role::{Phase, Primary};
 
-use super::{Call, Deferral, Flow, NOT_INTEGER, SYNTAX_ERROR, text};
+use super::{Call, Deferral, Flow, NO_CLUSTER, NOT_INTEGER, SYNTAX_ERROR, text};
 
 pub(super) fn sync(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     // Who follows already gets no second answer, as in Redis.
@@ -58,7 +58,7 @@ pub(super) fn replconf(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
 
 pub(super) fn role(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     let role = &call.node.role;
-    if let Some(primary) = role.primary() {
+    if let Some(primary) = role.primary().filter(|_| !call.node.in_cluster()) {
         let standing = role.standing().clone();
         reply.array(5);
         reply.bulk(b"slave");
@@ -89,35 +89,57 @@ pub(super) fn replicaof(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
         return Flow::Done;
     }
     if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
-        if !call.node.role.stand_alone() {
-            reply.ok();
-            return Flow::Done;
-        }
-        call.node.config.note("replicaof", "");
-        // In a transaction nobody waits: writes are refused for some moments more.
-        if call.session.executing {
-            reply.ok();
-            return Flow::Done;
-        }
-        return Flow::Defer(Deferral::Promotion);
+        return stand_alone(&call, reply);
     }
-    let Some(port) = parse_integer(port).and_then(|port| u16::try_from(port).ok()) else {
-        reply.error("ERR Invalid master port");
-        return Flow::Done;
-    };
-    follow(&call, Primary { host: text(host), port }, reply);
+    follow(&call, host, port, reply);
     Flow::Done
 }
 
+/// `CLUSTER IMPORT FROM host port` and `CLUSTER IMPORT STOP`.
+pub(super) fn import(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
+    let words = call.args.skip(2);
+    let is = |word: &str| words.get(0).is_some_and(|given| given.eq_ignore_ascii_case(word.as_bytes()));
+    match (words.get(1), words.get(2)) {
+        _ if !call.node.in_cluster() => reply.error(NO_CLUSTER),
+        (None, None) if is("STOP") => return stand_alone(&call, reply),
+        (Some(host), Some(port)) if is("FROM") && words.len() == 3 => follow(&call, host, port, reply),
+        (_, _) => reply.error(SYNTAX_ERROR),
+    }
+    Flow::Done
+}
+
+/// Has the node follow nobody, which is answered when it is so.
+fn stand_alone(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
+    if !call.node.role.stand_alone() {
+        reply.ok();
+        return Flow::Done;
+    }
+    if !call.node.in_cluster() {
+        call.node.config.note("replicaof", "");
+    }
+    // In a transaction nobody waits: writes are refused for some moments more.
+    if call.session.executing {
+        reply.ok();
+        return Flow::Done;
+    }
+    Flow::Defer(Deferral::Promotion)
+}
+
 /// Has the node follow that server.
-fn follow(call: &Call<'_>, primary: Primary, reply: &mut ReplyWriter<'_>) {
-    let Primary { host, port } = primary.clone();
+fn follow(call: &Call<'_>, host: &[u8], port: &[u8], reply: &mut ReplyWriter<'_>) {
+    let Some(port) = parse_integer(port).and_then(|port| u16::try_from(port).ok()) else {
+        return reply.error("ERR Invalid master port");
+    };
+    let host = text(host);
+    let primary = Primary { host: host.clone(), port };
     let was_replica = call.node.role.is_replica();
     if !call.node.role.follow(primary) {
         return reply.simple("OK Already connected to specified master");
     }
-    tracing::info!("REPLICAOF {host}:{port} enabled");
-    call.node.config.note("replicaof", &format!("{host} {port}"));
+    tracing::info!("Following {host}:{port} is enabled");
+    if !call.node.in_cluster() {
+        call.node.config.note("replicaof", &format!("{host} {port}"));
+    }
     if !was_replica {
         call.node.clients.end_waits();
     }

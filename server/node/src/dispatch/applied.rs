@@ -8,8 +8,13 @@
 //! Keys are there for these commands until they are deleted, whatever their deadlines
 //! ([`nuthatch_engine::Context::sees_expired`]): the primary says when they go.
 
-use nuthatch_proto::command_table::{CommandSpec, Flags, Handler, NodeCommand, TransactionCommand, keys};
-use nuthatch_proto::resp::{Args, ProtocolError, ReplyWriter};
+use nuthatch_engine::Engine;
+use nuthatch_proto::command_table::{
+    CommandSpec, DataCommand, Flags, Handler, NodeCommand, TransactionCommand, keys,
+};
+use nuthatch_proto::resp::args::OwnedArgs;
+use nuthatch_proto::resp::{Args, Decoder, ProtocolError, ReplyWriter};
+use nuthatch_proto::slot::Slot;
 
 use super::window::{Filled, Request, Window};
 use super::{Batch, prefetch, refuse, transaction};
@@ -18,7 +23,6 @@ use crate::clock;
 use crate::net::connection::EngineSide;
 use crate::net::io_thread::Thread;
 use crate::net::session::Session;
-use nuthatch_proto::resp::Decoder;
 
 /// How much of an error of ours is kept.
 const REASON_MAX: usize = 300;
@@ -152,12 +156,27 @@ impl<'a> Batch<'a> {
         if !belongs_in_stream(spec) {
             return Err(unapplied(Some(spec), args, b"it is not one that changes data"));
         }
+        let own;
+        let (args, slot) = if self.thread.node.in_cluster() {
+            match share(&self.thread.node.engine, spec, args)
+                .map_err(|text| unapplied(Some(spec), args, text))?
+            {
+                Share::All => (args, request.slot),
+                Share::None => return Ok(false),
+                Share::Some(words) => {
+                    own = words;
+                    (own.as_args(), Slot::of_key(own.as_args().get(1).unwrap_or_default()))
+                }
+            }
+        } else {
+            (args, request.slot)
+        };
         let errors = self.thread.counters.error_replies.get();
         let flow = if self.session.queue.is_some() && transaction::waits(spec) {
             let protocol = self.session.protocol();
             self.enqueue(spec, args, &mut ReplyWriter::new(replies, protocol))
         } else {
-            self.perform(spec, request.slot, args, replies)
+            self.perform(spec, slot, args, replies)
         };
         if flow == Flow::Close {
             return Err(unapplied(Some(spec), args, b"it belongs to a transaction that is too long"));
@@ -171,6 +190,46 @@ impl<'a> Batch<'a> {
             return Err(unapplied(Some(spec), args, line.strip_prefix(b"-").unwrap_or(line)));
         }
         Ok(false)
+    }
+}
+
+/// What of a command is for this node, which takes the keys of its own slots.
+enum Share {
+    All,
+    None,
+    /// This command in its place.
+    Some(OwnedArgs),
+}
+
+/// What of a command is for a node of a cluster. What combines keys of several nodes is nobody's: a cluster has no such
+/// commands, whoever sends them.
+fn share(engine: &Engine, spec: &CommandSpec, args: Args<'_>) -> Result<Share, &'static [u8]> {
+    // Messages would come once from each node that takes part.
+    if matches!(spec.handler, Handler::Node(NodeCommand::Publish | NodeCommand::SPublish)) {
+        return Ok(Share::None);
+    }
+    let places: Vec<usize> = keys(spec, args).map(Iterator::collect).unwrap_or_default();
+    let is_ours = |&&place: &&usize| args.get(place).is_some_and(|key| engine.serves(Slot::of_key(key)));
+    let ours = places.iter().filter(is_ours).count();
+    let width = match spec.handler {
+        Handler::Data(DataCommand::Del | DataCommand::Unlink) => 1,
+        Handler::Data(DataCommand::MSet) => 2,
+        Handler::Data(_)
+        | Handler::Keyspace(_)
+        | Handler::Node(_)
+        | Handler::Transaction(_)
+        | Handler::Script(_)
+        | Handler::Container => 0,
+    };
+    if ours == places.len() {
+        Ok(Share::All)
+    } else if ours == 0 {
+        Ok(Share::None)
+    } else if width == 0 {
+        Err(b"its keys are in slots of several nodes")
+    } else {
+        let words = places.iter().filter(is_ours).flat_map(|&place| args.skip(place).take(width).iter());
+        Ok(Share::Some(args.take(1).iter().chain(words).collect()))
     }
 }
 

@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use nuthatch_proto::resp::{Decoder, encode_request};
 
+use nuthatch_proto::slot::Slot;
+
 use super::handshake::Position;
 use super::pulse::{Beat, Pulse};
+use super::slots_of;
 use super::wire::{Broken, Wire};
 use crate::clock;
 use crate::dispatch::applied::Stuck;
@@ -33,6 +36,9 @@ pub(super) enum Over {
     /// A command that does not end.
     #[error("the primary sends a command longer than client-query-buffer-limit")]
     TooLong,
+    /// The node has other slots than when it took all data over.
+    #[error("this node has got or lost slots")]
+    OtherSlots,
 }
 
 /// Where the stream is.
@@ -41,6 +47,8 @@ pub(super) struct Place {
     pub(super) position: Position,
     /// The database that is selected.
     pub(super) db: usize,
+    /// The slots whose keys are taken.
+    pub(super) slots: Vec<Slot>,
 }
 
 /// Follows the stream until that ends; `place` says where it is.
@@ -86,7 +94,12 @@ impl Reading<'_, '_, '_> {
             let patience = self.patience();
             match pulse.beat(clock::monotonic(), patience) {
                 Beat::Gone => return Err(Broken::Silent(patience).into()),
-                Beat::Speak => self.acknowledge(&mut pulse)?,
+                Beat::Speak => {
+                    if self.thread.node.in_cluster() && slots_of(&self.thread.node) != self.place.slots {
+                        return Err(Over::OtherSlots);
+                    }
+                    self.acknowledge(&mut pulse)?;
+                }
                 Beat::Wait(pause) => {
                     if self.wire.fill(pause)? {
                         pulse.heard(clock::monotonic());

@@ -15,6 +15,11 @@ pub(super) fn replication(page: &mut Page, call: &Call<'_>) {
     let primary = role.primary();
     match &primary {
         None => page.field("role", "master"),
+        // It is a primary of its cluster all the same.
+        Some(primary) if call.node.in_cluster() => {
+            page.field("role", "master");
+            imported(page, call, primary);
+        }
         Some(primary) => followed(page, call, primary),
     }
     let followers = feed.followers();
@@ -29,7 +34,8 @@ pub(super) fn replication(page: &mut Page, call: &Call<'_>) {
             format_args!("ip={ip},port={port},state={state},offset={offset},lag={lag}"),
         );
     }
-    let offset = if primary.is_some() { role.standing().applied } else { feed.offset() };
+    let offset =
+        if primary.is_some() && !call.node.in_cluster() { role.standing().applied } else { feed.offset() };
     let history = role.history().clone();
     let (former, end) =
         history.former().map_or(("", -1), |(replid, end)| (replid, i64::try_from(end).unwrap_or(i64::MAX)));
@@ -44,6 +50,22 @@ pub(super) fn replication(page: &mut Page, call: &Call<'_>) {
         ("repl_backlog_first_byte_offset", &0),
         ("repl_backlog_histlen", &0),
     ]);
+}
+
+/// What a node of a cluster says of the Redis that it takes the keys of its slots from.
+fn imported(page: &mut Page, call: &Call<'_>, from: &Primary) {
+    let standing = call.node.role.standing().clone();
+    page.fields(&[
+        ("import_host", &from.host),
+        ("import_port", &from.port),
+        ("import_link_status", &if standing.phase == Phase::Connected { "up" } else { "down" }),
+        ("import_sync_in_progress", &u8::from(standing.phase == Phase::Transfer)),
+        ("import_offset", &standing.applied),
+        ("import_passed_over", &standing.passed_over),
+    ]);
+    if let Some(trouble) = &standing.trouble {
+        page.field("import_link_error", trouble);
+    }
 }
 
 /// What a replica says of its primary.
