@@ -4,7 +4,7 @@
 //! here, so nobody is really in sync; what is watched is whose word counts, and when (`succession`).
 
 use nuthatch_cluster::topology::{Address, Grant, ProcessId, Shard, Topology, TopologyChange};
-use nuthatch_proto::ids::NodeId;
+use nuthatch_proto::ids::{Incarnation, NodeId};
 
 use super::random::Random;
 
@@ -20,13 +20,18 @@ pub fn change(topology: &Topology, random: &mut Random) -> Option<TopologyChange
         0..3 => TopologyChange::Replicate { node: anybody, primary: by.node },
         3..7 => {
             let replica = random.pick(&shard.replicas).unwrap_or(anybody);
-            let member = life(topology, replica)?;
+            // Now and then it is a life that is over, which somebody saw before the node registered anew.
+            let first = Incarnation(topology.node(replica)?.raft_id.0);
+            let latest = life(topology, replica)?;
+            let member = if random.chance(200) { Grant { incarnation: first, ..latest } } else { latest };
             TopologyChange::GrowIsr { shard: id, epoch, isr_version, by, member }
         }
         7 => TopologyChange::ShrinkIsr { shard: id, epoch, isr_version, by, out: in_sync },
         8 | 9 => {
             let fenced = shard.isr.iter().copied().filter(|_| random.chance(500)).collect();
-            TopologyChange::Promote { shard: id, epoch, primary: in_sync, fenced }
+            // Now and then it is somebody who may not be in sync.
+            let primary = if random.chance(250) { life(topology, member)? } else { in_sync };
+            TopologyChange::Promote { shard: id, epoch, primary, fenced }
         }
         10 => restart(topology, member, random)?,
         _ => TopologyChange::ForceEmpty { shard: id, node: member },

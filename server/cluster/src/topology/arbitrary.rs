@@ -203,7 +203,10 @@ impl Sketch {
                 TopologyChange::Replicate { node: *self.one.get(&nodes), primary: shard.primary.node }
             }
             1 => {
-                let member = life(topology, member);
+                let mut member = life(topology, member);
+                if self.some.is_multiple_of(5) {
+                    member.incarnation = Incarnation(topology.node(member.node).expect("a member").raft_id.0);
+                }
                 TopologyChange::GrowIsr { shard: id, epoch, isr_version, by, member }
             }
             2 => TopologyChange::ShrinkIsr { shard: id, epoch, isr_version, by, out: in_sync },
@@ -211,7 +214,9 @@ impl Sketch {
                 let picked = |place: &usize| (self.some >> place) & 1 == 1;
                 let places = (0..shard.isr.len().min(8)).filter(picked);
                 let fenced = places.map(|place| shard.isr[place]).collect();
-                TopologyChange::Promote { shard: id, epoch, primary: in_sync, fenced }
+                // Now and then it is somebody who may not be in sync.
+                let primary = if self.some.is_multiple_of(4) { life(topology, member) } else { in_sync };
+                TopologyChange::Promote { shard: id, epoch, primary, fenced }
             }
             4 => TopologyChange::ForceEmpty { shard: id, node: member },
             _ => {
