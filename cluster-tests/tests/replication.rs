@@ -10,7 +10,7 @@ use nuthatch_cluster_tests::sim::seeds::{Runs, variable};
 /// How many seeds a test run tries.
 const SEEDS: u64 = 300;
 /// How many seeds a broken rule has to be noticed in.
-const BROKEN_SEEDS: u64 = 2_000;
+const BROKEN_SEEDS: u64 = 5_000;
 
 const RUNS: Runs<Options, Report> =
     Runs { test: "replication", run, traced: |options| Options { trace: true, ..options } };

@@ -70,6 +70,9 @@ pub struct Client {
     pub operation: Option<Operation>,
     /// Counts its operations.
     pub attempt: u64,
+    /// Chance in a thousand that it writes to or reads the key of `async` writes. These wait for nobody, so with many of
+    /// them a replica falls behind.
+    pub async_permille: u64,
     think_ms: u64,
 }
 
@@ -78,7 +81,8 @@ impl Client {
     pub fn draw(random: &mut Random) -> Self {
         let think_ms = [3, 10, 40][random.below(3)];
         let pinned = random.chance(200);
-        Self { target: random.below(NODES), pinned, operation: None, attempt: 0, think_ms }
+        let async_permille = [250, 250, 900][random.below(3)];
+        Self { target: random.below(NODES), pinned, operation: None, attempt: 0, async_permille, think_ms }
     }
 
     /// How long it thinks before the next operation.

@@ -5,7 +5,8 @@
 //!   whoever commits, commits what others did before, and more;
 //! - **I-c** a primary is promoted by its life, and that life was in the in-sync set (it holds what is committed);
 //! - **I-d** epochs rise, for the metadata and for each life;
-//! - **I-e** a read that is served reflects all that was committed before it began;
+//! - **I-e** a read that is served reflects all that was committed before it began, and nothing that is not: what it shows
+//!   could be lost with its node;
 //! - an acknowledged `insync` write is committed, at the place that it was given;
 //! - an acknowledged `async` write that is lost is younger, at the last such acknowledgement of its primary, than a
 //!   lease: what a primary took before it was cut off or died is on its successor but for the lease's length;
@@ -205,6 +206,10 @@ impl Ledger {
 
     /// A read of a key is answered.
     pub fn read(&self, key: usize, at: u64, floor: u64) -> Result<(), String> {
+        let end = self.end();
+        if at > end {
+            return Err(format!("reads: key {key} is shown as written at {at}, and {end} are committed"));
+        }
         match at >= floor {
             true => Ok(()),
             false => {

@@ -21,8 +21,6 @@ use super::history::Value;
 use super::metadata::{View, place_of};
 use super::{Broken, NODES};
 
-/// How many effects a node keeps for partial syncs.
-const BACKLOG: u64 = 60;
 /// After how long a copy that has not arrived is given up.
 const COPY_MS: u64 = 400;
 /// After how long an undecided proposal is sent again.
@@ -207,6 +205,8 @@ pub struct Process {
     pub data: Data,
     /// How many effects a stream to each place takes between two ticks.
     windows: [usize; NODES],
+    /// How many effects it keeps for partial syncs.
+    backlog: u64,
     streams: BTreeMap<Grant, (Session, u64)>,
     serves: BTreeMap<Grant, Session>,
     copying: Option<(Session, SyncKind, u64)>,
@@ -234,13 +234,14 @@ pub struct Node {
 
 impl Process {
     /// A process that has nothing and knows nothing.
-    pub fn new(number: u64, windows: [usize; NODES]) -> Self {
+    pub fn new(number: u64, windows: [usize; NODES], backlog: u64) -> Self {
         Self {
             number,
             view: 0,
             member: None,
             data: Data::default(),
             windows,
+            backlog,
             streams: BTreeMap::new(),
             serves: BTreeMap::new(),
             copying: None,
@@ -415,7 +416,6 @@ impl Process {
     /// A replica wants keys: it gets them as they are now, and then what follows.
     pub fn serve(
         &mut self,
-        now: Time,
         from: Grant,
         session: Session,
         kind: SyncKind,
@@ -537,7 +537,7 @@ impl Process {
                     }
                     false => self.writes.push_back(Write { asker, value, key, offset }),
                 }
-                let backlog_start = ReplicationOffset(offset.saturating_sub(BACKLOG));
+                let backlog_start = ReplicationOffset(offset.saturating_sub(self.backlog));
                 let input = Input::Log { end: ReplicationOffset(offset), backlog_start };
                 self.step(world_ms, now, input, &[], done);
                 None

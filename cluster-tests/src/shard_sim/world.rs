@@ -108,6 +108,8 @@ pub struct World {
     last_arrival: BTreeMap<(Place, Place), u64>,
     /// How many effects a connection to each place takes between two ticks.
     windows: [usize; NODES],
+    /// How many effects a node keeps for partial syncs.
+    backlog: u64,
     /// Chance in a thousand that a new primary dies in its first moments: what it did too early shows at no other time.
     heir_crash_permille: u64,
     character: Character,
@@ -138,13 +140,14 @@ impl World {
             rate_ppm: random.within(995_000..1_005_001),
         };
         let windows = std::array::from_fn(|_| [1, 3, 1_000, 1_000][random.below(4)]);
+        let backlog = [8, 60][random.below(2)];
         let heir_crash_permille = [0, 500][random.below(2)];
         let node = |place: usize, random: &mut Random| Node {
             place,
             clock: clock(random),
             life: 1,
             stopped: false,
-            process: Some(Process::new(place as u64 + 1, windows)),
+            process: Some(Process::new(place as u64 + 1, windows, backlog)),
         };
         let nodes: Vec<_> = (0..NODES).map(|place| node(place, &mut random)).collect();
         let metadata = Metadata::new(clock(&mut random), Timings::default());
@@ -167,6 +170,7 @@ impl World {
             in_order,
             last_arrival: BTreeMap::new(),
             windows,
+            backlog,
             heir_crash_permille,
             character,
             clients,
@@ -293,11 +297,15 @@ impl World {
                         self.after(ms, Happening::Crash(place, life));
                     }
                 }
-                Effected::Copies(kind) => match kind {
-                    SyncKind::Partial => {}
-                    SyncKind::Slots { .. } => self.report.copies.1 += 1,
-                    SyncKind::Full => self.report.copies.0 += 1,
-                },
+                Effected::Copies(kind) => {
+                    match kind {
+                        SyncKind::Partial => {}
+                        SyncKind::Slots { .. } => self.report.copies.1 += 1,
+                        SyncKind::Full => self.report.copies.0 += 1,
+                    }
+                    // From now on it holds nothing that counts.
+                    self.ledger.check_in_sync(&self.nodes, &self.metadata.now.shard)?;
+                }
             }
         }
         self.ledger.check_node(&self.nodes[place])
@@ -443,7 +451,7 @@ impl World {
             node.life += 1;
             node.stopped = false;
             self.waiting[place].clear();
-            node.process = Some(Process::new(self.processes, self.windows));
+            node.process = Some(Process::new(self.processes, self.windows, self.backlog));
             let life = node.life;
             self.after(0, Happening::Tick(place, life));
             self.after(0, Happening::Heartbeat(place, life));

@@ -3,7 +3,7 @@
 use nuthatch_cluster::replication::{FailoverInput, Input};
 
 use super::{FAULTS_MS, HEARTBEAT_MS, Happening, TICK_MS, ToMetadata, ToNode, World};
-use crate::shard_sim::clients::{ASYNC_KEY, Answer, Ask, Asker, KEYS, Operation, TIMEOUT_MS};
+use crate::shard_sim::clients::{ASYNC_KEY, Answer, Ask, Asker, Operation, TIMEOUT_MS};
 use crate::shard_sim::metadata::node_id;
 use crate::shard_sim::node::{Effected, Parcel, Report};
 use crate::shard_sim::{Broken, NODES};
@@ -96,7 +96,7 @@ impl World {
                         process.message(world_ms, now, message, &effects, done);
                     }
                     Parcel::Want { to, from, session, kind, keys } if me == Some(to) => {
-                        process.serve(now, from, session, kind, keys, done);
+                        process.serve(from, session, kind, keys, done);
                     }
                     Parcel::Copied(to, copied) if me == Some(to) => {
                         process.copied(world_ms, now, *copied, done);
@@ -203,7 +203,10 @@ impl World {
             return;
         }
         client.attempt += 1;
-        let key = self.random.below(KEYS);
+        let key = match self.random.chance(client.async_permille) {
+            true => ASYNC_KEY,
+            false => self.random.below(ASYNC_KEY),
+        };
         let ask = match self.random.chance(500) {
             true => {
                 self.values += 1;

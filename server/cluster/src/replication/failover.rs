@@ -139,12 +139,19 @@ impl Failover {
             self.heard = now;
         }
         (self.shard, self.primary_lives) = (shard, primary_lives);
-        let isr = &self.shard.isr;
         // Whoever has left the in-sync set does not matter to the primary any more.
-        self.suspected.take_if(|suspicion| !isr.contains(&suspicion.by));
+        self.suspected.take_if(|suspicion| !self.shard.isr.contains(&suspicion.by));
+        let candidates: Vec<Grant> = self.candidates().collect();
         if let Some(round) = &mut self.round {
-            round.asked.retain(|asked| isr.contains(&asked.member));
+            round.asked.retain(|asked| candidates.contains(&asked.member));
+            let known: Vec<Grant> = round.asked.iter().map(|asked| asked.member).collect();
+            let joined = candidates.into_iter().filter(|member| !known.contains(member));
+            round.asked.extend(joined.map(|member| Asked { member, again: now, position: None }));
+            if round.asked.iter().all(|asked| asked.position.is_none()) {
+                round.first = None;
+            }
         }
+        self.round.take_if(|round| round.asked.is_empty());
     }
 
     fn suspect(&mut self, now: Time, suspect: Suspect) {
@@ -153,6 +160,11 @@ impl Failover {
             let since = self.suspected.as_ref().map_or(now, |suspicion| suspicion.since);
             self.suspected = Some(Suspicion { by: member, since, last: now });
         }
+    }
+
+    /// Who may be promoted.
+    fn candidates(&self) -> impl Iterator<Item = Grant> {
+        self.shard.isr.iter().copied().filter(|member| *member != self.shard.primary)
     }
 
     fn is_candidate(&self, member: Grant) -> bool {
@@ -171,8 +183,8 @@ impl Failover {
     }
 
     fn begin(&mut self, now: Time, to: Option<NodeId>) {
-        let members = self.shard.isr.iter().copied().filter(|member| self.is_candidate(*member));
-        let asked: Vec<_> = members.map(|member| Asked { member, again: now, position: None }).collect();
+        let asked: Vec<_> =
+            self.candidates().map(|member| Asked { member, again: now, position: None }).collect();
         if self.round.is_none() && !asked.is_empty() && self.shard.state == ShardState::Active {
             self.round = Some(Round { began: now, asked, first: None, to, proposed: None });
         }

@@ -629,3 +629,18 @@ fn an_order_prefers_whom_it_names() {
     let out = leader.answer(20, 3, fenced(1, 9));
     assert_eq!(promoted(&out), Some((grant(2), vec![grant(2), grant(3)])));
 }
+
+#[test]
+fn a_round_goes_on_with_who_is_in_sync_now() {
+    let mut leader = Leader::new();
+    leader.at(400, FailoverInput::View { shard: shard(1, 1, &[1, 3], 5), primary_lives: true });
+    leader.suspect(410, 3);
+    leader.answer(415, 3, fenced(1, 9));
+    // 3 has come back empty, and 2 had joined meanwhile.
+    leader.at(416, FailoverInput::View { shard: shard(1, 1, &[1, 2], 7), primary_lives: false });
+    let out = leader.answer(420, 2, fenced(1, 5));
+    assert!(promoted(&out).is_none_or(|(primary, _)| primary == grant(2)), "{out:?}");
+    leader.at(530, FailoverInput::Tick);
+    leader.at(600, FailoverInput::View { shard: shard(1, 1, &[1], 9), primary_lives: false });
+    assert!(!leader.failover.is_under_way(), "nobody is left to be asked");
+}
