@@ -55,7 +55,8 @@ pub(super) fn setbit(
             let bits = found.unwrap_or(0);
             let before = bits & mask != 0;
             if found.is_some() && before == on {
-                // It is so already: no change for anybody.
+                // It is so already: no change for anybody, but a string that is edited is `raw` from then on.
+                string.set_origin(Origin::Edited);
                 reply.integer(i64::from(before));
                 return Ok(());
             }
@@ -103,6 +104,20 @@ mod tests {
         ]);
         let last = bench.effects().pop();
         assert_eq!(last.as_deref(), Some("range i 0 3"));
+    }
+
+    #[test]
+    fn a_string_is_raw_after_a_bit_was_set_to_what_it_was() {
+        let mut bench = Bench::new();
+        bench.check_all(&[
+            ("SET i 5", "+OK"),
+            ("SETBIT i 0 0", ":0"),
+            ("OBJECT ENCODING i", "raw"),
+            ("SET i 5", "+OK"),
+            ("GETBIT i 0", ":0"),
+            ("OBJECT ENCODING i", "int"),
+        ]);
+        assert_eq!(bench.effects().len(), 2);
     }
 
     #[test]
