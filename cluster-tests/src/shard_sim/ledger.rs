@@ -56,7 +56,7 @@ pub struct Ledger {
 }
 
 /// A node's process, if it is a life that the metadata group knows.
-fn life_of<'a>(nodes: &'a [Node], grant: Grant) -> Option<&'a Process> {
+fn life_of(nodes: &[Node], grant: Grant) -> Option<&Process> {
     let process = nodes[place_of(grant.node)].process.as_ref()?;
     process.member.as_ref().is_some_and(|member| member.me() == grant).then_some(process)
 }

@@ -380,7 +380,8 @@ impl Process {
                 done.extend(ready.iter().map(|r| Effected::Answer(r.asker, Answer::Value(r.value, r.at))));
             }
             Output::Released(offset) => {
-                while let Some(write) = self.writes.pop_front_if(|write| write.offset <= offset.0) {
+                let held = self.writes.partition_point(|write| write.offset <= offset.0);
+                for write in self.writes.drain(..held) {
                     done.push(Effected::Acknowledged(write.key, write.value, write.offset));
                     done.push(Effected::Answer(write.asker, Answer::Done));
                 }
