@@ -31,6 +31,7 @@ use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
 use crate::clock;
+use crate::config::Permission;
 use crate::dispatch::{Deferred, account};
 use crate::net::io_thread::Thread;
 use crate::net::session::Session;
@@ -297,7 +298,7 @@ pub(crate) async fn wait(
         Deferral::WaitAof => wait::wait_aof(args, &mut reply).await,
         Deferral::Cluster(change) => match &node.cluster {
             Some(handle) => {
-                let call = cluster::Call { handle, engine: &node.engine, args };
+                let call = cluster::Call { handle, engine: &node.engine, args, unfinished: unfinished(node) };
                 cluster::change(change, call, &mut reply).await;
             }
             None => reply.error(NO_CLUSTER),
@@ -310,7 +311,12 @@ pub(crate) async fn wait(
 fn read(query: Query, call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     match &call.node.cluster {
         Some(handle) => {
-            let call = cluster::Call { handle, engine: &call.node.engine, args: call.args };
+            let call = cluster::Call {
+                handle,
+                engine: &call.node.engine,
+                args: call.args,
+                unfinished: unfinished(call.node),
+            };
             cluster::read(query, call, reply);
         }
         None => reply.error(NO_CLUSTER),
@@ -331,6 +337,11 @@ fn help(args: Args<'_>, reply: &mut ReplyWriter<'_>) {
     if let Some(container) = args.get(0).and_then(lookup) {
         table::help(container, reply);
     }
+}
+
+/// Whether commands that are not finished are open: where DEBUG is.
+fn unfinished(node: &Node) -> bool {
+    node.config.settings().debug_command != Permission::No
 }
 
 /// Text that came from a client, for messages and for keeping.

@@ -36,6 +36,14 @@ pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }
 
+/// The lease clock, in milliseconds: it never goes back, and goes on while the machine is suspended.
+pub(crate) fn lease() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
+    // It counts from the start of the machine, so neither is negative.
+    seconds.unwrap_or(0).saturating_mul(1000).saturating_add(nanoseconds.unwrap_or(0) / 1_000_000)
+}
+
 /// Fills the buffer from the system's source of randomness.
 pub(crate) fn entropy(buffer: &mut [u8]) -> io::Result<()> {
     File::open("/dev/urandom")?.read_exact(buffer)

@@ -45,7 +45,12 @@ use crate::net::clients::Progress;
 use crate::net::connection::{EngineSide, REPLIES_MAX};
 use crate::net::io_thread::Thread;
 use crate::net::session::{Replies, Session};
+use crate::node::Node;
+use crate::role::READ_ONLY;
 use crate::telemetry::counters;
+
+/// What a primary that is cut off answers to writes.
+const CUT_OFF: &str = "CLUSTERDOWN The cluster is down";
 
 /// How often a command is routed again because the topology moved under it.
 const REROUTES_MAX: usize = 3;
@@ -123,7 +128,7 @@ impl<'a> Batch<'a> {
         let view = thread.node.cluster.as_ref().map(MetadataHandle::view);
         let turn = thread.seat.try_turn().or_else(|| script::wait_for_turn(thread, &engine.settings));
         let busy = turn.is_none();
-        let limited = thread.node.role.is_replica();
+        let limited = thread.node.role.is_replica() || is_limited_in_shard(&thread.node);
         Self {
             limited,
             thread,
@@ -345,7 +350,8 @@ impl<'a> Batch<'a> {
                 if command == NodeCommand::ConfigSet {
                     self.engine.refresh(node);
                 }
-                self.limited = !self.engine.sees_expired && node.role.is_replica();
+                self.limited =
+                    !self.engine.sees_expired && (node.role.is_replica() || is_limited_in_shard(node));
                 flow
             }
             Handler::Transaction(command) => self.transact(command, spec, args, &mut reply),
@@ -503,12 +509,26 @@ impl<'a> Batch<'a> {
     #[cold]
     fn is_refused_in_role(&mut self, spec: &'static CommandSpec, reply: &mut ReplyWriter<'_>) -> bool {
         let node = &self.thread.node;
-        let queued = self.session.queue.iter().flat_map(|queue| queue.specs());
-        let refusal = node.role.refusal(spec, queued, &self.engine.settings.replication);
+        let refusal = match node.engine.is_passive() {
+            // A copy of a node of a cluster. What names keys is sent to where they are instead.
+            true => is_about_all_keys(spec).then_some(READ_ONLY),
+            false if self.is_write(spec) && is_cut_off(node) => Some(CUT_OFF),
+            false => {
+                let queued = self.session.queue.iter().flat_map(|queue| queue.specs());
+                node.role.refusal(spec, queued, &self.engine.settings.replication)
+            }
+        };
         if let Some(error) = refusal {
             self.reject(Some(spec), error.as_bytes(), reply);
         }
         refusal.is_some()
+    }
+
+    /// Whether the command writes, or has others run that do.
+    fn is_write(&self, spec: &CommandSpec) -> bool {
+        let runs = spec.handler == Handler::Transaction(TransactionCommand::Exec);
+        let mut queued = self.session.queue.iter().filter(|_| runs).flat_map(|queue| queue.specs());
+        spec.flags.contains(Flags::WRITE) || queued.any(|spec| spec.flags.contains(Flags::WRITE))
     }
 
     #[cold]
@@ -548,4 +568,21 @@ fn prefetch(engine: &Engine, db: usize, buffer: &[u8], window: &Window) {
             engine.prefetch_elements(db, window.elements(buffer));
         }
     }
+}
+
+/// Whether the node's part in its shard is such that commands may have to be refused: it copies another one, or is a primary
+/// that is cut off.
+#[inline]
+fn is_limited_in_shard(node: &Node) -> bool {
+    node.engine.is_passive() || is_cut_off(node)
+}
+
+#[inline]
+fn is_cut_off(node: &Node) -> bool {
+    node.cluster.as_ref().is_some_and(|cluster| cluster.replication().is_cut_off())
+}
+
+/// Whether a command changes keys without naming any.
+fn is_about_all_keys(spec: &CommandSpec) -> bool {
+    spec.flags.contains(Flags::WRITE) && matches!(spec.handler, Handler::Keyspace(_))
 }

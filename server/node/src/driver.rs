@@ -44,8 +44,10 @@ pub use propose::{GiveError, ProposeError};
 pub use shared::{Rules, View};
 
 use crate::clock;
+use crate::feed::{Departures, Feed};
 use crate::pubsub::Pubsub;
 use crate::raft_log::{NodeIdentity, RaftLog, RaftLogError, Stored};
+use crate::replication::{self, Replication};
 use crate::rpc::broadcast;
 use crate::rpc::outbox::Outbox;
 use crate::rpc::peers::{PeerAddress, Peers};
@@ -84,8 +86,8 @@ pub struct ControlOptions {
     pub engine: Arc<Engine>,
     /// The subscribers, who hear what is published at other nodes.
     pub(crate) pubsub: Arc<Pubsub>,
-    /// Who hears of keys that go with their slot.
-    pub(crate) departures: gates::Departures,
+    /// Where effects go; it hears of keys that go with their slot too.
+    pub(crate) feed: Arc<Feed>,
 }
 
 /// Why the control plane cannot start. One line that names what is wrong.
@@ -115,6 +117,7 @@ pub enum ControlError {
 pub struct Control {
     handle: MetadataHandle,
     thread: JoinHandle<()>,
+    copies: JoinHandle<()>,
     runtime: Runtime,
 }
 
@@ -154,13 +157,17 @@ pub fn start(options: ControlOptions) -> Result<Control, ControlError> {
         Builder::new_multi_thread().worker_threads(1).thread_name("nuthatch-rpc").enable_all().build()?;
     let peers = Arc::new(Peers::new(options.secret.clone()));
     let (sender, events) = mpsc::sync_channel(EVENTS_MAX);
-    let view = first_view(&machine, &identity, process, topology, options.rules.require_full_coverage);
+    let (replication, replication_events) = Replication::new();
+    let replication = Arc::new(replication);
+    let full_coverage = options.rules.require_full_coverage;
+    let view = first_view(&machine, &identity, process, topology, full_coverage, Arc::clone(&replication));
     let surroundings = Surroundings {
         peers,
         runtime: runtime.handle().clone(),
         announce,
         rules: options.rules,
         pubsub: options.pubsub,
+        replication: Arc::clone(&replication),
     };
     let shared = Arc::new(Shared::new(view, sender, surroundings, clock::seed()?));
     let driver = Driver {
@@ -172,13 +179,19 @@ pub fn start(options: ControlOptions) -> Result<Control, ControlError> {
         followed,
         pending_join: pending_join.clone(),
         outbox: Outbox::new(runtime.handle().clone(), Arc::clone(&shared.peers), Arc::clone(&shared) as _),
-        gates: gates::Gates::new(options.engine, options.departures)?,
+        gates: gates::Gates::new(
+            Arc::clone(&options.engine),
+            Arc::new(Departures(Arc::clone(&options.feed))),
+            replication,
+        )?,
         waiting: HashMap::new(),
     };
     converse(&shared, options.sockets, options.secret, seeds, pending_join)?;
     let thread = std::thread::Builder::new().name("nuthatch-metadata".to_owned());
     let thread = thread.spawn(move || driver.run(&events))?;
-    Ok(Control { handle: MetadataHandle { shared }, thread, runtime })
+    let copies =
+        replication::driver::start(Arc::clone(&shared), options.engine, options.feed, replication_events)?;
+    Ok(Control { handle: MetadataHandle { shared }, thread, copies, runtime })
 }
 
 fn load_or_found(log: &RaftLog, process: ProcessId, announce: &Announce) -> Result<Stored, ControlError> {
@@ -200,6 +213,7 @@ fn first_view(
     process: ProcessId,
     topology: Arc<Topology>,
     require_full_coverage: bool,
+    replication: Arc<Replication>,
 ) -> View {
     View {
         me: identity.node,
@@ -212,6 +226,7 @@ fn first_view(
         leads: false,
         part: machine.status().role,
         joining: false,
+        replication,
     }
 }
 
@@ -238,6 +253,7 @@ fn converse(
     runtime.spawn(follow::follow(Arc::clone(shared)));
     runtime.spawn(presence::look(Arc::clone(shared)));
     runtime.spawn(broadcast::carry(Arc::clone(shared)));
+    runtime.spawn(replication::failover::beat(Arc::clone(shared)));
     if let Some(target) = pending_join.as_deref().and_then(PeerAddress::parse) {
         shared.resume_join(target);
     }
@@ -273,6 +289,10 @@ impl Control {
 
     /// Stops it and waits until the disk is closed.
     pub fn stop(self) {
+        self.handle.shared.replication.stop();
+        if self.copies.join().is_err() {
+            tracing::error!("The thread for replication ended in a panic.");
+        }
         // If the queue is full, the thread ends with the process.
         if self.handle.shared.tell(Event::Stop).is_ok() {
             let _ = self.thread.join();
@@ -314,6 +334,11 @@ impl MetadataHandle {
             messages_received: shared.counts.received.load(Ordering::Relaxed),
             ..LocalView::new(view.standing, shared.contact(view))
         }
+    }
+
+    /// How replication stands.
+    pub(crate) fn replication(&self) -> &Replication {
+        &self.shared.replication
     }
 
     /// Has this node go by other rules from now on.
@@ -429,9 +454,15 @@ mod tests {
                 cluster_port: self.cluster_port,
                 secret: Secret::new(secret).expect("a valid secret"),
                 join,
-                rules: Rules { node_timeout: Duration::from_secs(15), require_full_coverage: true },
+                rules: Rules {
+                    node_timeout: Duration::from_secs(15),
+                    require_full_coverage: true,
+                    backlog: 1 << 20,
+                    replica_max_lag: 0,
+                    writes_when_cut_off: false,
+                },
                 pubsub: Arc::clone(&self.pubsub),
-                departures: Arc::new(nuthatch_engine::NoEffects),
+                feed: Arc::default(),
                 engine: Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 })),
             };
             self.control = Some(start(options).expect("a free directory and port"));

@@ -8,6 +8,9 @@
 //! Each thread's [`Tap`](tap::Tap) gathers what its commands change and hands it on under the locks of the slots, so that the
 //! stream has the order of the changes. While nobody follows, that is one test of a flag per change.
 //!
+//! The copies that other nodes of a cluster keep follow something else, the log of the effects themselves
+//! ([`EffectLog`]); it is here because it is heard of by the same test.
+//!
 //! A follower that does not take what it is sent is cut off as any client is (`client-output-buffer-limit replica`): what
 //! is kept here counts. There is no backlog: who was cut off begins anew.
 //!
@@ -19,7 +22,7 @@
 pub(crate) mod tap;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use nuthatch_engine::{Effect, EffectSink, Engine, Unit};
 use nuthatch_proto::ids::Timestamp;
@@ -29,6 +32,13 @@ use parking_lot::Mutex;
 use crate::clock;
 use crate::config::ReplicationSettings;
 use crate::net::clients::Client;
+use crate::replication::log::EffectLog;
+
+/// Somebody follows the stream of commands.
+const FOLLOWED: u8 = 1;
+
+/// The log of effects is kept.
+const LOGGED: u8 = 2;
 
 /// The buffer of the stream is given back beyond this.
 const ROOM_KEPT: usize = 1 << 20;
@@ -107,8 +117,10 @@ struct Stream {
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
-    /// Whether anybody follows. Changes only while no thread has a turn.
-    on: AtomicBool,
+    /// Who hears of effects. That somebody follows changes only while no thread has a turn.
+    hearers: AtomicU8,
+    /// What the copies of a node of a cluster follow.
+    pub(crate) log: EffectLog,
     /// How many have begun to follow.
     syncs: AtomicU64,
     /// How many seconds somebody has followed.
@@ -121,7 +133,10 @@ pub(crate) struct Feed {
 pub(crate) struct Departures(pub(crate) Arc<Feed>);
 
 impl EffectSink for Departures {
-    fn emit(&self, _: usize, _: Slot, _: Effect<'_>) {
+    fn emit(&self, db: usize, slot: Slot, effect: Effect<'_>) {
+        if self.0.is_logged() {
+            self.0.log.append(db, slot, effect);
+        }
         self.0.followers().iter().for_each(|follower| follower.client.kill());
     }
 }
@@ -130,7 +145,31 @@ impl Feed {
     /// Whether anybody follows.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
-        self.on.load(Ordering::Relaxed)
+        self.hearers.load(Ordering::Relaxed) & FOLLOWED != 0
+    }
+
+    /// Whether anybody hears of effects: what every change tests.
+    #[inline]
+    pub(crate) fn is_heard(&self) -> bool {
+        self.hearers.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether the log is kept.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.hearers.load(Ordering::Relaxed) & LOGGED != 0
+    }
+
+    /// Keeps the log from now on, or no longer. A copy of a slot that is made afterwards has what came before.
+    pub(crate) fn keep_log(&self, keep: bool) {
+        self.set(LOGGED, keep);
+    }
+
+    fn set(&self, hearer: u8, hears: bool) {
+        if hears {
+            self.hearers.fetch_or(hearer, Ordering::SeqCst);
+        } else {
+            self.hearers.fetch_and(!hearer, Ordering::SeqCst);
+        }
     }
 
     /// Lets a client follow from now on; the offset at which it begins. To be called while no thread has a turn.
@@ -144,7 +183,7 @@ impl Feed {
         // The newcomer has not been told which database is selected.
         stream.selected = None;
         stream.followers.push(Place { follower, kept: Some(Vec::new()) });
-        self.on.store(true, Ordering::Relaxed);
+        self.set(FOLLOWED, true);
         engine.follow(true);
         stream.offset
     }
@@ -171,7 +210,7 @@ impl Feed {
             let mut stream = self.stream.lock();
             stream.followers.retain(|place| place.follower.client.id != client.id);
             if stream.followers.is_empty() {
-                self.on.store(false, Ordering::Relaxed);
+                self.set(FOLLOWED, false);
                 engine.follow(false);
             }
         });

@@ -23,6 +23,7 @@ mod persistence;
 mod pubsub;
 pub mod raft_log;
 mod replica_link;
+mod replication;
 mod role;
 pub mod rpc;
 mod script;

@@ -34,7 +34,7 @@ use crate::admin::pause::Pause;
 use crate::clock;
 use crate::config::{Config, Settings};
 use crate::driver::{self, Control, ControlError, ControlOptions, MetadataHandle, Rules};
-use crate::feed::{Departures, Feed};
+use crate::feed::Feed;
 use crate::memory::Peak;
 use crate::monitors::Monitors;
 use crate::net::clients::Clients;
@@ -317,7 +317,7 @@ fn control_options(
         rules: cluster_rules(settings),
         engine: Arc::clone(engine),
         pubsub: Arc::clone(pubsub),
-        departures: Arc::new(Departures(Arc::clone(feed))),
+        feed: Arc::clone(feed),
     })
 }
 
@@ -326,6 +326,9 @@ pub(crate) fn cluster_rules(settings: &Settings) -> Rules {
     Rules {
         node_timeout: Duration::from_millis(settings.cluster.node_timeout),
         require_full_coverage: settings.cluster.require_full_coverage,
+        backlog: usize::try_from(settings.replication.backlog).unwrap_or(usize::MAX),
+        replica_max_lag: settings.replication.replica_max_lag,
+        writes_when_cut_off: settings.replication.writes_when_cut_off,
     }
 }
 

@@ -9,5 +9,6 @@ pub(crate) mod callers;
 mod incoming;
 pub(crate) mod outbox;
 pub(crate) mod peers;
+mod replicate;
 pub mod secret;
 pub(crate) mod service;

@@ -28,6 +28,8 @@ pub(crate) struct Call<'a> {
     pub(crate) engine: &'a Engine,
     /// The whole request.
     pub(crate) args: Args<'a>,
+    /// Whether what is not finished is open to it: only where DEBUG is.
+    pub(crate) unfinished: bool,
 }
 
 /// The error's text for the client, its code first.

@@ -4,9 +4,14 @@
 //! backlog, so PSYNC always begins with everything. What this node follows itself is the link's business
 //! (`replica_link`); replicas of a replica get what comes from there as everything else that changes.
 
+use std::sync::Arc;
+
+use nuthatch_cluster::replication::Role;
 use nuthatch_proto::resp::ReplyWriter;
 use nuthatch_proto::resp::number::parse_integer;
 
+use crate::driver::MetadataHandle;
+use crate::feed::Follower;
 use crate::role::{Phase, Primary};
 
 use super::{Call, Deferral, Flow, NO_CLUSTER, NOT_INTEGER, SYNTAX_ERROR, text};
@@ -68,18 +73,63 @@ pub(super) fn role(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
         let offset = (standing.phase == Phase::Connected).then_some(standing.applied);
         return reply.integer(offset.map_or(-1, |offset| i64::try_from(offset).unwrap_or(i64::MAX)));
     }
-    let mut followers = call.node.feed.followers();
-    followers.retain(|follower| follower.is_online());
+    if let Some(cluster) = &call.node.cluster {
+        return role_in_shard(&call, cluster, reply);
+    }
+    let followers = online(&call);
     reply.array(3);
     reply.bulk(b"master");
     reply.integer(i64::try_from(call.node.feed.offset()).unwrap_or(i64::MAX));
     reply.array(followers.len());
-    for follower in followers {
-        reply.array(3);
-        reply.bulk(follower.client.addr.ip().to_canonical().to_string().as_bytes());
-        reply.bulk(follower.port().to_string().as_bytes());
-        reply.bulk(follower.acknowledged().to_string().as_bytes());
+    followers.iter().for_each(|follower| show(follower, reply));
+}
+
+/// The replicas of Redis that have been sent the snapshot.
+fn online(call: &Call<'_>) -> Vec<Arc<Follower>> {
+    let mut followers = call.node.feed.followers();
+    followers.retain(|follower| follower.is_online());
+    followers
+}
+
+fn show(follower: &Follower, reply: &mut ReplyWriter<'_>) {
+    reply.array(3);
+    reply.bulk(follower.client.addr.ip().to_canonical().to_string().as_bytes());
+    reply.bulk(follower.port().to_string().as_bytes());
+    reply.bulk(follower.acknowledged().to_string().as_bytes());
+}
+
+/// ROLE of a node of a cluster.
+fn role_in_shard(call: &Call<'_>, cluster: &MetadataHandle, reply: &mut ReplyWriter<'_>) {
+    let (view, report) = (cluster.view(), cluster.replication().report());
+    let address = |node| view.topology.node(node).map(|node| &node.address);
+    let offset = i64::try_from(report.offset.0).unwrap_or(i64::MAX);
+    if report.role == Some(Role::Replica) {
+        let primary = view.topology.shard_of(view.me).and_then(|shard| address(shard.primary.node));
+        reply.array(5);
+        reply.bulk(b"slave");
+        reply.bulk(primary.map_or("", |primary| &primary.host).as_bytes());
+        reply.integer(primary.map_or(0, |primary| primary.port.into()));
+        reply.bulk(match (report.linked, report.copying) {
+            (true, _) => b"connected",
+            (false, true) => b"sync",
+            (false, false) => b"connecting",
+        });
+        return reply.integer(offset);
     }
+    let copies = report.replicas.iter().filter(|replica| replica.online);
+    let copies: Vec<_> = copies.filter_map(|replica| Some((address(replica.node)?, replica.acked))).collect();
+    let followers = online(call);
+    reply.array(3);
+    reply.bulk(b"master");
+    reply.integer(offset);
+    reply.array(copies.len() + followers.len());
+    for (address, acked) in copies {
+        reply.array(3);
+        reply.bulk(address.host.as_bytes());
+        reply.bulk(address.port.to_string().as_bytes());
+        reply.bulk(acked.to_string().as_bytes());
+    }
+    followers.iter().for_each(|follower| show(follower, reply));
 }
 
 pub(super) fn replicaof(call: Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {

@@ -8,7 +8,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use nuthatch_proto::ids::Timestamp;
+use nuthatch_proto::ids::{ReplicationOffset, Timestamp};
 use nuthatch_proto::resp::number::parse_integer;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 use tokio::time::{Instant, sleep};
@@ -50,9 +50,29 @@ fn parse_aof(args: Args<'_>, now: Timestamp) -> Result<(i64, Option<Duration>), 
     Ok((replicas, timeout))
 }
 
+/// A point up to which replicas have everything, or have not: those of Redis by the stream of commands, those of the same
+/// cluster by the log of effects.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    stream: u64,
+    log: ReplicationOffset,
+}
+
+impl Point {
+    fn now(node: &Node) -> Self {
+        Self { stream: node.feed.offset(), log: node.feed.log.end() }
+    }
+
+    /// How many replicas have everything up to there.
+    fn reached(self, node: &Node) -> usize {
+        let copies = node.cluster.as_ref().map_or(0, |cluster| cluster.replication().replicas_at(self.log));
+        node.feed.acknowledged(self.stream) + copies
+    }
+}
+
 /// How many replicas have everything.
 pub(crate) fn ready(node: &Node) -> usize {
-    node.feed.acknowledged(node.feed.offset())
+    Point::now(node).reached(node)
 }
 
 pub(super) fn begin(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
@@ -76,14 +96,14 @@ pub(super) async fn wait(node: &Node, args: Args<'_>, reply: &mut ReplyWriter<'_
     };
     let wanted = usize::try_from(replicas).unwrap_or(0);
     let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let offset = node.feed.offset();
+    let point = Point::now(node);
     if node.feed.is_on() {
         node.feed.say(0, &[b"REPLCONF", b"GETACK", b"*"]);
     }
-    while node.feed.acknowledged(offset) < wanted && until.is_none_or(|until| Instant::now() < until) {
+    while point.reached(node) < wanted && until.is_none_or(|until| Instant::now() < until) {
         sleep(LOOK_EVERY).await;
     }
-    reply.count(node.feed.acknowledged(offset));
+    reply.count(point.reached(node));
 }
 
 pub(super) fn begin_aof(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {

@@ -129,6 +129,12 @@ pub struct ReplicationSettings {
     pub priority: u32,
     /// Whether what does not exist here is left out of what the primary sends (`replica-skip-unsupported`).
     pub skip_unsupported: bool,
+    /// How many bytes of changes are kept for replicas of this cluster (`repl-backlog-size`).
+    pub backlog: u64,
+    /// For how many milliseconds a replica of a cluster answers reads without hearing its primary (`replica-max-lag`).
+    pub replica_max_lag: u64,
+    /// Whether a primary of a cluster takes writes without hearing its replicas (`cluster-writes-when-cut-off`).
+    pub writes_when_cut_off: bool,
 }
 
 /// The configuration, typed.

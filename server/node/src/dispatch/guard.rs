@@ -44,7 +44,13 @@ impl Batch<'_> {
     pub(super) fn lacks_replicas(&self) -> bool {
         let settings = &self.engine.settings;
         let (wanted, max_lag) = (settings.min_replicas, settings.replication.max_lag);
-        wanted > 0 && max_lag > 0 && self.thread.node.feed.heard_within(max_lag, self.now) < wanted
+        let node = &self.thread.node;
+        let heard = || {
+            let copies =
+                node.cluster.as_ref().map_or(0, |cluster| cluster.replication().heard_within(max_lag));
+            node.feed.heard_within(max_lag, self.now).saturating_add(copies)
+        };
+        wanted > 0 && max_lag > 0 && heard() < wanted
     }
 
     /// What speaks against the command.

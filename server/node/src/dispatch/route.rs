@@ -38,6 +38,9 @@ pub(crate) fn check(
             Placement::Several => return Err(Redirect::CrossSlot),
         }
     }
+    // Who reads from a copy that is none at the moment, or an old one, is sent to the primary.
+    let readonly = access.readonly && view.replication.is_readable();
+    let access = Access { readonly, ..access };
     match route(&view.topology, &view.standing, slot, access).refusal() {
         None => Ok(()),
         Some(redirect) => Err(redirect),

@@ -9,8 +9,11 @@
 //! takes no time; freeing them does, and is left to `reclaim`. The keys of a slot without an owner stay, as in Redis, and so
 //! do those of a primary that becomes a replica: they are the copy that it goes on with.
 //!
-//! Invariants: a gate is open only while this life of this node is granted the slot and nobody holds it; shutting returns
-//! when no command runs on the slot any more.
+//! A primary of a shard that has replicas opens its gates when it serves, which is later than when it is granted the
+//! shard; a replica opens them for those who read, when its engine is a copy ([`Replication::is_ready`]).
+//!
+//! Invariants: a gate is open only while this life of this node is granted the slot or copies it, and nobody holds it;
+//! shutting returns when no command runs on the slot any more.
 
 use std::io;
 use std::sync::Arc;
@@ -18,10 +21,12 @@ use std::sync::Arc;
 use nuthatch_cluster::routing::Standing;
 use nuthatch_cluster::topology::Topology;
 use nuthatch_engine::{Context, EffectSink, Engine, Gate, Removed, Rng, Seat, Stats};
+use nuthatch_proto::ids::{Epoch, ShardId};
 use nuthatch_proto::slot::{SLOT_COUNT, Slot};
 
 use super::reclaim::Reclaimer;
 use crate::clock;
+use crate::replication::Replication;
 
 /// One slot's gate.
 #[derive(Debug, Default, Clone, Copy)]
@@ -43,6 +48,9 @@ pub(crate) struct Gates {
     engine: Arc<Engine>,
     departures: Departures,
     reclaimer: Reclaimer<Removed>,
+    replication: Arc<Replication>,
+    /// The shard and the epoch in which gates are open, if any was opened in it.
+    opened: Option<(ShardId, Epoch)>,
     states: Box<[State]>,
     seat: Seat,
 }
@@ -50,19 +58,42 @@ pub(crate) struct Gates {
 impl Gates {
     /// Shuts all gates: a process that has just started owns nothing. `departures` hears of keys that go with their slot. An
     /// error is the system's refusal of a thread.
-    pub(crate) fn new(engine: Arc<Engine>, departures: Departures) -> io::Result<Self> {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        departures: Departures,
+        replication: Arc<Replication>,
+    ) -> io::Result<Self> {
         Slot::all().for_each(|slot| engine.set_gate(slot, Gate::Shut));
         let states = vec![State::default(); usize::from(SLOT_COUNT)].into();
         let seat = engine.seat();
-        Ok(Self { engine, departures, reclaimer: Reclaimer::start()?, seat, states })
+        Ok(Self {
+            engine,
+            departures,
+            reclaimer: Reclaimer::start()?,
+            replication,
+            opened: None,
+            seat,
+            states,
+        })
+    }
+
+    /// Whether this node may run commands on a slot: those of everybody, or those of who reads from a copy.
+    fn may_open(&self, topology: &Topology, standing: &Standing, slot: Slot) -> bool {
+        let (Some(grant), Some(shard)) = (standing.grant(), topology.owner(slot)) else { return false };
+        let ready = self.opened == Some((shard.id, shard.epoch)) || self.replication.is_ready(shard.epoch);
+        match shard.is_served_by(grant) {
+            true => ready || (shard.replicas.is_empty() && !self.engine.is_passive()),
+            false => ready && shard.has_replica(grant.node),
+        }
     }
 
     /// Shuts the gates of slots that are not this node's in that topology: before it is published.
     pub(crate) fn shut_lost(&mut self, topology: &Topology, standing: &Standing) {
         let mine = topology.node(standing.me()).map(|node| node.shard);
         for slot in Slot::all() {
+            let stays = self.may_open(topology, standing, slot);
             let state = &mut self.states[slot.index()];
-            if (state.open || state.used) && !standing.owns(topology, slot) {
+            if (state.open || state.used) && !stays {
                 let _turn = self.seat.turn();
                 self.engine.set_gate(slot, Gate::Shut);
                 state.open = false;
@@ -80,8 +111,10 @@ impl Gates {
     /// which are not: after it was published.
     pub(crate) fn open_gained(&mut self, topology: &Topology, standing: &Standing) {
         for slot in Slot::all() {
+            let may_open = self.may_open(topology, standing, slot);
             let state = &mut self.states[slot.index()];
-            if !state.open && !state.held && standing.owns(topology, slot) {
+            if !state.open && !state.held && may_open {
+                self.opened = topology.owner(slot).map(|shard| (shard.id, shard.epoch));
                 *state = State { open: true, used: true, ..*state };
                 let _turn = self.seat.turn();
                 self.engine.set_gate(slot, Gate::Open);
@@ -129,7 +162,7 @@ mod tests {
     };
     use nuthatch_engine::{EngineOptions, NoEffects};
     use nuthatch_proto::command_table::DataCommand;
-    use nuthatch_proto::ids::{LogIndex, NodeId, ShardId};
+    use nuthatch_proto::ids::{LogIndex, NodeId};
     use nuthatch_proto::resp::args::OwnedArgs;
     use nuthatch_proto::resp::{Protocol, ReplyWriter};
 
@@ -183,7 +216,8 @@ mod tests {
     #[test]
     fn the_keys_of_a_slot_that_moved_are_gone_at_once_and_do_not_come_back_with_it() {
         let engine = Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 }));
-        let mut gates = Gates::new(Arc::clone(&engine), Arc::new(NoEffects)).expect("a thread");
+        let mut gates = Gates::new(Arc::clone(&engine), Arc::new(NoEffects), Arc::new(Replication::new().0))
+            .expect("a thread");
         let mut topology = two_nodes();
         publish(&mut gates, &topology);
         fill(&engine);
@@ -212,7 +246,8 @@ mod tests {
     #[test]
     fn a_primary_that_becomes_a_replica_keeps_its_copy_behind_shut_gates() {
         let engine = Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 }));
-        let mut gates = Gates::new(Arc::clone(&engine), Arc::new(NoEffects)).expect("a thread");
+        let mut gates = Gates::new(Arc::clone(&engine), Arc::new(NoEffects), Arc::new(Replication::new().0))
+            .expect("a thread");
         let (one, two) = (NodeId([1; 20]), NodeId([2; 20]));
         let topology = after(&two_nodes(), TopologyChange::Replicate { node: two, primary: one });
         publish(&mut gates, &topology);

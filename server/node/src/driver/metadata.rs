@@ -182,6 +182,10 @@ impl Driver {
             }
             // The view that is published next goes by them.
             Event::RulesChanged => {}
+            Event::PartTaken => {
+                let view = self.shared.view();
+                self.gates.open_gained(&view.topology, &view.standing);
+            }
             // `turns` has looked for it.
             Event::Stop => {}
         }
@@ -272,6 +276,7 @@ impl Driver {
             leads,
             part: status.role,
             joining,
+            replication: Arc::clone(&self.shared.replication),
         };
         let gates_concerned = always || !same_topology;
         if gates_concerned {

@@ -119,6 +119,20 @@ impl Shared {
         self.decide(&Proposal { id, changes }).await
     }
 
+    /// Has a change of the in-sync set decided, however long that takes; in a group that this node has left, nothing is.
+    pub(crate) async fn decide_change(&self, change: TopologyChange) -> Outcome {
+        loop {
+            match self.decide_in_turn(vec![change.clone()]).await {
+                Ok(outcome) => return outcome,
+                // It was not even proposed.
+                Err(ProposeError::Busy) => sleep(PAUSE).await,
+                Err(error) => {
+                    return Outcome::Rejected { index: LogIndex(0), error: error.to_string() };
+                }
+            }
+        }
+    }
+
     /// Takes this node out of its group and lets it begin anew, alone; if `hard`, under a new id.
     pub(crate) async fn reset(&self, hard: bool) -> Result<(), ProposeError> {
         let _turn = self.membership.lock().await;

@@ -32,6 +32,7 @@ use tokio::sync::{oneshot, watch};
 use super::numbers::ProposalNumbers;
 use super::presence::Presence;
 use crate::pubsub::Pubsub;
+use crate::replication::Replication;
 use crate::rpc::broadcast::Broadcast;
 use crate::rpc::callers::Callers;
 use crate::rpc::outbox::Reports;
@@ -72,6 +73,8 @@ pub struct View {
     pub part: Role,
     /// This node is alone and has asked to join another group; what was agreed alone is not changed any more.
     pub joining: bool,
+    /// How it replicates: not of this moment, but of any later one.
+    pub(crate) replication: Arc<Replication>,
 }
 
 impl View {
@@ -174,6 +177,8 @@ pub(crate) enum Event {
     Reset(bool, oneshot::Sender<()>),
     /// This node's own rules are others now.
     RulesChanged,
+    /// This node has taken its part in its shard: gates may be opened.
+    PartTaken,
     /// End.
     Stop,
 }
@@ -213,6 +218,7 @@ pub(crate) struct Surroundings {
     pub(crate) announce: Announce,
     pub(crate) rules: Rules,
     pub(crate) pubsub: Arc<Pubsub>,
+    pub(crate) replication: Arc<Replication>,
 }
 
 /// What of the configuration may change while the process lives.
@@ -222,6 +228,12 @@ pub struct Rules {
     pub node_timeout: Duration,
     /// Serve no keys while a slot has no owner.
     pub require_full_coverage: bool,
+    /// How many bytes of the log of effects are kept for replicas.
+    pub backlog: usize,
+    /// For how many milliseconds a replica may not have heard its primary and answer reads all the same; 0: for ever.
+    pub replica_max_lag: u64,
+    /// A primary goes on taking writes while it and its replicas do not hear each other.
+    pub writes_when_cut_off: bool,
 }
 
 /// See the module.
@@ -232,6 +244,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(crate) announce: Announce,
     rules: Mutex<Rules>,
+    /// What the thread that replicates is told, and says.
+    pub(crate) replication: Arc<Replication>,
     /// Who is subscribed here.
     pub(crate) pubsub: Arc<Pubsub>,
     /// What is published here, for the others.
@@ -254,7 +268,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// `first_seq` must be random: no two runs of a node may use the same numbers for proposals.
     pub(crate) fn new(view: View, events: SyncSender<Event>, around: Surroundings, first_seq: u64) -> Self {
-        let Surroundings { peers, runtime, announce, rules, pubsub } = around;
+        let Surroundings { peers, runtime, announce, rules, pubsub, replication } = around;
         let view = Arc::new(view);
         Self {
             current: ArcSwap::new(Arc::clone(&view)),
@@ -263,6 +277,7 @@ impl Shared {
             runtime,
             announce,
             rules: Mutex::new(rules),
+            replication,
             pubsub,
             broadcast: Broadcast::default(),
             membership: tokio::sync::Mutex::default(),

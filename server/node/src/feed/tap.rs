@@ -28,7 +28,13 @@ impl Tap {
     }
 
     #[cold]
-    fn tell(&self, db: usize, effect: Effect<'_>) {
+    fn tell(&self, db: usize, slot: Slot, effect: Effect<'_>) {
+        if self.feed.is_logged() {
+            self.feed.log.append(db, slot, effect);
+        }
+        if !self.feed.is_on() {
+            return;
+        }
         let mut unit = self.unit.lock();
         unit.tell(db, effect);
         if !unit.is_running() && !unit.is_empty() {
@@ -39,10 +45,10 @@ impl Tap {
 
 impl EffectSink for Tap {
     #[inline]
-    fn emit(&self, db: usize, _slot: Slot, effect: Effect<'_>) {
+    fn emit(&self, db: usize, slot: Slot, effect: Effect<'_>) {
         self.counters.count_effect();
-        if self.feed.is_on() {
-            self.tell(db, effect);
+        if self.feed.is_heard() {
+            self.tell(db, slot, effect);
         }
     }
 

@@ -24,6 +24,9 @@ use super::secret::{Secret, Show};
 /// The largest message that is read: the topology of the largest cluster is far below, a batch of Raft messages too.
 pub(crate) const MESSAGE_MAX: usize = 16 * 1024 * 1024;
 
+/// How many bytes of a stream of data may be under way.
+const BULK_WINDOW: u32 = 4 * 1024 * 1024;
+
 /// More than a cluster has members.
 const CONNECTIONS_MAX: usize = 2048;
 
@@ -122,11 +125,23 @@ fn reason(status: &Status) -> String {
     innermost.unwrap_or_else(|| status.message().to_owned())
 }
 
+fn endpoint(address: &PeerAddress) -> Result<Endpoint, CallError> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"));
+    let endpoint = endpoint.map_err(|_| CallError::Address(address.clone()))?;
+    Ok(endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(2 * KEEPALIVE))
+}
+
 /// The connections of this node to others.
 #[derive(Debug)]
 pub(crate) struct Peers {
     secret: Secret,
     channels: Mutex<Channels>,
+    /// To the primary that is followed.
+    bulk: Mutex<Option<(PeerAddress, Channel)>>,
 }
 
 #[derive(Debug, Default)]
@@ -137,14 +152,32 @@ struct Channels {
 
 impl Peers {
     pub(crate) fn new(secret: Secret) -> Self {
-        Self { secret, channels: Mutex::default() }
+        Self { secret, channels: Mutex::default(), bulk: Mutex::default() }
     }
 
     /// A stub for that address. It connects with the first call; must be asked for within a tokio runtime.
     pub(crate) fn client(&self, address: &PeerAddress) -> Result<Client, CallError> {
-        let channel = self.channel(address)?;
+        Ok(self.stub(self.channel(address)?))
+    }
+
+    /// A stub on a connection of its own, for streams of data that must not hold up anything else. There is one such
+    /// connection at a time.
+    pub(crate) fn bulk_client(&self, address: &PeerAddress) -> Result<Client, CallError> {
+        let mut bulk = self.bulk.lock();
+        if let Some((_, channel)) = bulk.as_ref().filter(|(to, _)| to == address) {
+            return Ok(self.stub(channel.clone()));
+        }
+        let channel = endpoint(address)?
+            .initial_stream_window_size(BULK_WINDOW)
+            .initial_connection_window_size(2 * BULK_WINDOW)
+            .connect_lazy();
+        *bulk = Some((address.clone(), channel.clone()));
+        Ok(self.stub(channel))
+    }
+
+    fn stub(&self, channel: Channel) -> Client {
         let client = ClusterClient::with_interceptor(channel, Show(self.secret.clone()));
-        Ok(client.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
+        client.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX)
     }
 
     fn channel(&self, address: &PeerAddress) -> Result<Channel, CallError> {
@@ -155,12 +188,7 @@ impl Peers {
             *used = now;
             return Ok(channel.clone());
         }
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))
-            .map_err(|_| CallError::Address(address.clone()))?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(2 * KEEPALIVE);
+        let endpoint = endpoint(address)?;
         if channels.open.len() >= CONNECTIONS_MAX {
             let oldest = channels.open.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone());
             oldest.and_then(|key| channels.open.remove(&key));

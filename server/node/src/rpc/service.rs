@@ -5,7 +5,7 @@
 //! group's with `failed precondition`.
 //!
 //! Invariants: a message is at most [`MESSAGE_MAX`] long; connections are bounded in number, and so are the calls
-//! under way on each; every call but Watch ends within [`CALL_DEADLINE`]; a Watch ends when this node has had no leader for a while, so that a
+//! under way on each; every call but Watch and Replicate ends within [`CALL_DEADLINE`]; a Watch ends when this node has had no leader for a while, so that a
 //! follower does not stay with a node that is cut off itself.
 //!
 //! Neighbours: `driver` answers, `secret` stands before.
@@ -17,23 +17,25 @@ use nuthatch_cluster::topology::{GroupId, Outcome, Proposal, TopologyChange};
 use nuthatch_proto::ids::NodeId;
 use nuthatch_proto::rpc::cluster_server::{Cluster, ClusterServer};
 use nuthatch_proto::rpc::{
-    InviteRequest, InviteResponse, JoinRequest, JoinResponse, ProbeRequest, ProbeResponse, ProposeRequest,
-    ProposeResponse, PublishRequest, PublishResponse, PublishedMessage, RaftRequest, RaftResponse,
-    WatchRequest, WatchResponse, invite_response, join_response, propose_response,
+    BeatRequest, BeatResponse, FenceRequest, FenceResponse, InviteRequest, InviteResponse, JoinRequest,
+    JoinResponse, PrimaryFrame, ProbeRequest, ProbeResponse, ProposeRequest, ProposeResponse, PublishRequest,
+    PublishResponse, PublishedMessage, RaftRequest, RaftResponse, ReplicaFrame, SuspectRequest,
+    SuspectResponse, WatchRequest, WatchResponse, invite_response, join_response, propose_response,
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::callers::Caller;
-use super::incoming;
 use super::peers::{MESSAGE_MAX, PeerAddress};
 use super::secret::{Demand, Secret};
+use super::{incoming, replicate};
 use crate::driver::follow;
 use crate::driver::join::JoinError;
 use crate::driver::shared::Shared;
+use crate::replication::{self, wire};
 
 /// How long a call may take that this node answers.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -160,6 +162,39 @@ impl Cluster for Service {
         Ok(Response::new(PublishResponse {}))
     }
 
+    type ReplicateStream = ReceiverStream<Result<PrimaryFrame, Status>>;
+
+    async fn replicate(
+        &self,
+        request: Request<Streaming<ReplicaFrame>>,
+    ) -> Result<Response<Self::ReplicateStream>, Status> {
+        Ok(Response::new(replicate::answer(&self.shared, request.into_inner()).await?))
+    }
+
+    async fn beat(&self, request: Request<BeatRequest>) -> Result<Response<BeatResponse>, Status> {
+        let BeatRequest { group_id, node } = request.into_inner();
+        self.same_group(&group_id)?;
+        let node = wire::node(&node).map_err(unsound)?;
+        self.shared.replication.tell(replication::Event::Heard(node)).await;
+        Ok(Response::new(BeatResponse {}))
+    }
+
+    async fn suspect(&self, request: Request<SuspectRequest>) -> Result<Response<SuspectResponse>, Status> {
+        let request = request.into_inner();
+        self.same_group(&request.group_id)?;
+        let (shard, suspect) = wire::suspect(request).map_err(unsound)?;
+        self.shared.replication.tell(replication::Event::Suspected(shard, suspect)).await;
+        Ok(Response::new(SuspectResponse {}))
+    }
+
+    async fn fence(&self, request: Request<FenceRequest>) -> Result<Response<FenceResponse>, Status> {
+        let request = request.into_inner();
+        self.same_group(&request.group_id)?;
+        let (shard, fence) = wire::fence(request).map_err(unsound)?;
+        let answer = self.shared.replication.fence(shard, fence).await;
+        Ok(Response::new(FenceResponse { answer: answer.map(wire::fence_answer_out) }))
+    }
+
     type WatchStream = ReceiverStream<Result<WatchResponse, Status>>;
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
@@ -176,6 +211,10 @@ impl Service {
         }
         Err(Status::failed_precondition("this node belongs to another metadata group"))
     }
+}
+
+fn unsound(error: wire::Unsound) -> Status {
+    Status::invalid_argument(error.to_string())
 }
 
 fn decode_group(bytes: &[u8]) -> Result<GroupId, Status> {

@@ -3,39 +3,33 @@
 //! Fields, names and order are Redis's, with one of our own: `master_link_error` says why the last attempt to follow
 //! ended, where there is a reason.
 
+use std::sync::Arc;
+
+use nuthatch_cluster::replication::Role;
 use nuthatch_proto::ids::Timestamp;
 
 use super::Page;
 use crate::admin::Call;
+use crate::clock;
+use crate::driver::MetadataHandle;
+use crate::feed::Follower;
 use crate::role::{Phase, Primary};
 
 pub(super) fn replication(page: &mut Page, call: &Call<'_>) {
     let (feed, role) = (&call.node.feed, &call.node.role);
     page.section("Replication");
+    if let Some(cluster) = &call.node.cluster {
+        return in_shard(page, call, cluster);
+    }
     let primary = role.primary();
     match &primary {
         None => page.field("role", "master"),
-        // It is a primary of its cluster all the same.
-        Some(primary) if call.node.in_cluster() => {
-            page.field("role", "master");
-            imported(page, call, primary);
-        }
         Some(primary) => followed(page, call, primary),
     }
     let followers = feed.followers();
     page.field("connected_slaves", followers.len());
-    for (number, follower) in followers.iter().enumerate() {
-        let state = if follower.is_online() { "online" } else { "send_bulk" };
-        let (ip, port) = (follower.client.addr.ip().to_canonical(), follower.port());
-        let lag = call.now.0.saturating_sub(follower.heard().0) / 1000;
-        let offset = follower.acknowledged();
-        page.field(
-            &format!("slave{number}"),
-            format_args!("ip={ip},port={port},state={state},offset={offset},lag={lag}"),
-        );
-    }
-    let offset =
-        if primary.is_some() && !call.node.in_cluster() { role.standing().applied } else { feed.offset() };
+    list(page, call, &followers, 0);
+    let offset = if primary.is_some() { role.standing().applied } else { feed.offset() };
     let history = role.history().clone();
     let (former, end) =
         history.former().map_or(("", -1), |(replid, end)| (replid, i64::try_from(end).unwrap_or(i64::MAX)));
@@ -66,6 +60,80 @@ fn imported(page: &mut Page, call: &Call<'_>, from: &Primary) {
     if let Some(trouble) = &standing.trouble {
         page.field("import_link_error", trouble);
     }
+}
+
+/// The replicas of Redis, numbered from there on.
+fn list(page: &mut Page, call: &Call<'_>, followers: &[Arc<Follower>], first: usize) {
+    for (number, follower) in (first..).zip(followers) {
+        let state = if follower.is_online() { "online" } else { "send_bulk" };
+        let (ip, port) = (follower.client.addr.ip().to_canonical(), follower.port());
+        let lag = call.now.0.saturating_sub(follower.heard().0) / 1000;
+        let offset = follower.acknowledged();
+        page.field(
+            &format!("slave{number}"),
+            format_args!("ip={ip},port={port},state={state},offset={offset},lag={lag}"),
+        );
+    }
+}
+
+/// What a node of a cluster says.
+fn in_shard(page: &mut Page, call: &Call<'_>, cluster: &MetadataHandle) {
+    let (view, report, now) = (cluster.view(), cluster.replication().report(), clock::lease());
+    let address = |node| view.topology.node(node).map(|node| (node.address.host.as_str(), node.address.port));
+    let seconds = |then: u64| now.saturating_sub(then) / 1000;
+    let shard = view.topology.shard_of(view.me);
+    if report.role == Some(Role::Replica) {
+        let (host, port) = shard.and_then(|shard| address(shard.primary.node)).unwrap_or(("", 0));
+        let heard = if report.heard == 0 { -1 } else { i64::try_from(seconds(report.heard)).unwrap_or(-1) };
+        page.fields(&[
+            ("role", &"slave"),
+            ("master_host", &host),
+            ("master_port", &port),
+            ("master_link_status", &if report.linked { "up" } else { "down" }),
+            ("master_last_io_seconds_ago", &heard),
+            ("master_sync_in_progress", &u8::from(report.copying)),
+            ("slave_read_repl_offset", &report.offset),
+            ("slave_repl_offset", &report.offset),
+        ]);
+        if !report.linked {
+            page.field("master_link_down_since_seconds", heard);
+        }
+        page.fields(&[
+            ("slave_priority", &call.node.config.settings().replication.priority),
+            ("slave_read_only", &1),
+            ("replica_announced", &1),
+        ]);
+    } else {
+        page.field("role", "master");
+    }
+    if let Some(from) = call.node.role.primary() {
+        imported(page, call, &from);
+    }
+    let followers = call.node.feed.followers();
+    page.field("connected_slaves", report.replicas.len() + followers.len());
+    for (number, replica) in report.replicas.iter().enumerate() {
+        let (ip, port) = address(replica.node).unwrap_or(("", 0));
+        let (state, offset) = (if replica.online { "online" } else { "send_bulk" }, replica.acked);
+        let lag = seconds(replica.heard);
+        page.field(
+            &format!("slave{number}"),
+            format_args!("ip={ip},port={port},state={state},offset={offset},lag={lag}"),
+        );
+    }
+    list(page, call, &followers, report.replicas.len());
+    let log = &call.node.feed.log;
+    let (first, end) = log.span();
+    page.fields(&[
+        ("master_failover_state", &"no-failover"),
+        ("master_replid", &call.node.role.history().replid()),
+        ("master_replid2", &"0".repeat(40)),
+        ("master_repl_offset", &report.offset),
+        ("second_repl_offset", &-1),
+        ("repl_backlog_active", &u8::from(call.node.feed.is_logged())),
+        ("repl_backlog_size", &log.capacity()),
+        ("repl_backlog_first_byte_offset", &first),
+        ("repl_backlog_histlen", &end.0.saturating_sub(first.0)),
+    ]);
 }
 
 /// What a replica says of its primary.

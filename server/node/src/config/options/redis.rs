@@ -18,7 +18,7 @@ const WORDS: Kind = Kind::Words;
 const SIGNAL: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 114] = [
+pub(super) static OPTIONS: [OptionSpec; 113] = [
     kept("acl-pubsub-default", Kind::Word(&["allchannels", "resetchannels"]), "resetchannels"),
     kept("aclfile", TEXT, "").fixed(),
     kept("acllog-max-len", COUNT, "128"),
@@ -81,7 +81,6 @@ pub(super) static OPTIONS: [OptionSpec; 114] = [
     kept("rdbchecksum", BOOL, "yes").fixed(),
     kept("rdbcompression", BOOL, "yes"),
     kept("rename-command", WORDS, "").fixed().only_in_files(),
-    kept("repl-backlog-size", Kind::Memory(1), "1048576"),
     kept("repl-backlog-ttl", COUNT, "3600"),
     kept("repl-disable-tcp-nodelay", BOOL, "no"),
     kept("repl-diskless-load", Kind::Word(&["disabled", "on-empty-db", "swapdb"]), "disabled"),

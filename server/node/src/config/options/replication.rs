@@ -8,7 +8,7 @@ use super::{INT, Kind, OptionSpec, PORT, works};
 const SECONDS: Kind = Kind::Integer(1, i32::MAX as u64);
 
 /// The rows.
-pub(super) static OPTIONS: [OptionSpec; 14] = [
+pub(super) static OPTIONS: [OptionSpec; 17] = [
     works(
         "dbfilename",
         Kind::FileName,
@@ -29,6 +29,24 @@ pub(super) static OPTIONS: [OptionSpec; 14] = [
         SECONDS,
         "60",
         "After how many seconds without a word from a replica, or from the server that is followed, the connection is ended.",
+    ),
+    works(
+        "repl-backlog-size",
+        Kind::Memory(1),
+        "67108864",
+        "How many bytes of changes are kept, at least 64 kB, for replicas of the same cluster that come back or take them slowly.",
+    ),
+    works(
+        "replica-max-lag",
+        INT,
+        "10000",
+        "For how many milliseconds a replica in a cluster answers reads (READONLY) without hearing its primary; then it sends them there. 0: for ever.",
+    ),
+    works(
+        "cluster-writes-when-cut-off",
+        Kind::Bool,
+        "no",
+        "Whether a primary in a cluster goes on taking writes when it and its replicas in sync have not heard each other for half a second. They are lost if a replica has taken over.",
     ),
     works(
         "min-replicas-max-lag",
