@@ -381,8 +381,10 @@ impl<'a> Connection<'a> {
         if deferred.command == Deferral::Follow {
             return self.follow(deferred.args).await;
         }
-        let Self { thread, stream, session, output, .. } = self;
+        let Self { thread, stream, session, input, output, .. } = self;
         let client = Arc::clone(&session.client);
+        // What only waits has nothing to finish for a client that goes away.
+        let only_waits = matches!(deferred.command, Deferral::Wait | Deferral::WaitAof | Deferral::Paused);
         let mut replies = Vec::new();
         client.set_waiting_arguments(deferred.args.as_args().bytes());
         let flow = {
@@ -394,6 +396,9 @@ impl<'a> Connection<'a> {
                     }
                     match wait.as_mut().poll(cx) {
                         Poll::Pending if client.is_pushed() => Poll::Ready(Ok(None)),
+                        Poll::Pending if only_waits => {
+                            blocked::poll_keep(thread, stream, &client, input, cx).map(Err)
+                        }
                         wait @ (Poll::Ready(_) | Poll::Pending) => wait.map(Some).map(Ok),
                     }
                 });

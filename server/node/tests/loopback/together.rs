@@ -232,3 +232,29 @@ fn elements_reach_blocked_clients_once_and_all_of_them() {
     seen.dedup();
     assert_eq!(seen.len(), 2 * EACH);
 }
+
+/// Waits until so many clients run nothing but that.
+fn until_all_run(control: &mut Client, command: &str, count: usize) {
+    let running = format!(" cmd={command} ");
+    loop {
+        control.send(request(&["CLIENT", "LIST"]));
+        if control.bulk().matches(&running).count() == count {
+            return;
+        }
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_client_that_has_gone_waits_for_no_replica() {
+    let server = Server::start(&[]);
+    let mut other = server.connect();
+    for words in ["WAIT 1 0\r\n", "WAITAOF 0 1 0\r\n"] {
+        let command = words.split(' ').next().unwrap_or_default().to_lowercase();
+        let mut gone = server.connect();
+        gone.send(words);
+        until_all_run(&mut other, &command, 1);
+        drop(gone);
+        until_all_run(&mut other, &command, 0);
+    }
+}

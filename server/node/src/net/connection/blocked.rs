@@ -18,12 +18,15 @@ use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::ReplyWriter;
 use nuthatch_proto::resp::args::OwnedArgs;
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{Connection, End};
+use super::{Connection, End, Input};
 use crate::clock;
 use crate::dispatch::{Turn, account};
 use crate::net::blocked::Blocked;
+use crate::net::clients::Client;
+use crate::net::io_thread::Thread;
 
 const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 const DEMOTED: &str =
@@ -81,7 +84,8 @@ impl Connection<'_> {
                 if self.session.client.is_pushed() {
                     return Poll::Ready(Ok(None));
                 }
-                self.poll_keep(cx).map(Err)
+                let Self { thread, stream, session, input, .. } = self;
+                poll_keep(thread, stream, &session.client, input, cx).map(Err)
             });
             if let Some(outcome) = heard.await? {
                 return Ok(outcome);
@@ -89,26 +93,31 @@ impl Connection<'_> {
             self.send_apart(&mut Vec::new()).await?;
         }
     }
+}
 
-    /// Keeps what the client sends meanwhile. Ready when the connection is at its end.
-    fn poll_keep(&mut self, cx: &mut task::Context<'_>) -> Poll<End> {
-        let Self { thread, stream, session, input, .. } = self;
-        let mut scratch = thread.scratch.borrow_mut();
-        loop {
-            let mut read = ReadBuf::new(&mut scratch.input);
-            match Pin::new(&mut *stream).poll_read(cx, &mut read) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(error.into()),
-                Poll::Ready(Ok(())) if read.filled().is_empty() => return Poll::Ready(End::Closed),
-                Poll::Ready(Ok(())) => {}
-            }
-            thread.counters.net_input.add(read.filled().len() as u64);
-            input.bytes.extend_from_slice(read.filled());
-            input.ready = true;
-            session.client.set_pending_input(input.len(), input.room());
-            if input.len() as u64 > thread.node.config.settings().query_buffer_limit {
-                return Poll::Ready(End::QueryTooLong);
-            }
+/// Keeps what a client sends while it waits. Ready when the connection is at its end.
+pub(super) fn poll_keep(
+    thread: &Thread,
+    stream: &mut TcpStream,
+    client: &Client,
+    input: &mut Input,
+    cx: &mut task::Context<'_>,
+) -> Poll<End> {
+    let mut scratch = thread.scratch.borrow_mut();
+    loop {
+        let mut read = ReadBuf::new(&mut scratch.input);
+        match Pin::new(&mut *stream).poll_read(cx, &mut read) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(error)) => return Poll::Ready(error.into()),
+            Poll::Ready(Ok(())) if read.filled().is_empty() => return Poll::Ready(End::Closed),
+            Poll::Ready(Ok(())) => {}
+        }
+        thread.counters.net_input.add(read.filled().len() as u64);
+        input.bytes.extend_from_slice(read.filled());
+        input.ready = true;
+        client.set_pending_input(input.len(), input.room());
+        if input.len() as u64 > thread.node.config.settings().query_buffer_limit {
+            return Poll::Ready(End::QueryTooLong);
         }
     }
 }
