@@ -27,6 +27,8 @@ pub struct Context<'a> {
     pub no_touch: bool,
     /// Whether a key whose time has come is only passed over, and stays. Only for commands that write nothing.
     pub keep_expired: bool,
+    /// Whether a script asks: what has no order is then given in one, so that the script does the same every time.
+    pub for_script: bool,
     /// Whether a key is there for as long as it was not deleted, whatever its deadline: the command comes from the server
     /// that is followed, for which it was there.
     pub sees_expired: bool,
@@ -49,6 +51,7 @@ impl<'a> Context<'a> {
             classes: Classes::empty(),
             no_touch: false,
             keep_expired: false,
+            for_script: false,
             sees_expired: false,
             touched: Touched::default(),
             held_back: None,

@@ -25,6 +25,8 @@ pub(crate) struct Bench {
     pub(crate) classes: Classes,
     /// Whether keys whose time has come are only passed over.
     pub(crate) keep_expired: bool,
+    /// Whether a script asks.
+    pub(crate) for_script: bool,
     /// Whether they are seen.
     pub(crate) sees_expired: bool,
     effects: Journal,
@@ -94,6 +96,7 @@ impl Bench {
             protocol: Protocol::Resp2,
             classes: Classes::empty(),
             keep_expired: false,
+            for_script: false,
             sees_expired: false,
             effects: Journal::default(),
             notices: Journal::default(),
@@ -121,6 +124,7 @@ impl Bench {
         let mut cx = Context::new(Timestamp(self.now), &self.effects, &mut self.stats, &mut self.rng)
             .with_notices(&self.notices, self.classes);
         cx.keep_expired = self.keep_expired;
+        cx.for_script = self.for_script;
         cx.sees_expired = self.sees_expired;
         let spec = spec(args);
         match spec.handler {

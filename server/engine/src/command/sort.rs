@@ -145,10 +145,12 @@ fn run(
     options: Options<'_>,
     reply: &mut ReplyWriter<'_>,
 ) -> Handled {
+    // A set has no order, and neither what is stored nor what a script does must depend on chance.
+    let ordered = options.store.is_some() || cx.for_script;
     let sorted = match slots.read_entry(cx, key).map(Entry::value) {
         None => Vec::new(),
         Some(ValueRef::String(_) | ValueRef::Object(Object::Hash(_))) => return Err(CommandError::WrongType),
-        Some(ValueRef::Object(object)) if options.keeps_order => as_they_are(object, &options),
+        Some(ValueRef::Object(object)) if options.keeps_order => as_they_are(object, &options, ordered),
         Some(ValueRef::Object(object)) => {
             let elements = all(object);
             let wanted = options.wanted(elements.len());
@@ -180,8 +182,9 @@ fn all(object: &Object) -> Vec<Vec<u8>> {
     }
 }
 
-/// The wanted elements in the order of the value, without a copy of the others where it has an order.
-fn as_they_are(object: &Object, options: &Options<'_>) -> Vec<Vec<u8>> {
+/// The wanted elements in the order of the value, without a copy of the others where it has an order. Those of a set are
+/// `ordered` by themselves, or come as they are.
+fn as_they_are(object: &Object, options: &Options<'_>, ordered: bool) -> Vec<Vec<u8>> {
     let wanted = options.wanted(object.len());
     let reversed = object.len() - wanted.end..object.len() - wanted.start;
     match object {
@@ -200,8 +203,7 @@ fn as_they_are(object: &Object, options: &Options<'_>) -> Vec<Vec<u8>> {
         Object::SortedSet(set) => set.range(wanted).map(|(item, _)| item.to_vec()).collect(),
         Object::Set(_) | Object::Hash(_) => {
             let mut elements = all(object);
-            if options.store.is_some() {
-                // A set has no order, and what is stored must not depend on chance.
+            if ordered {
                 elements.sort_unstable();
                 if options.descending {
                     elements.reverse();
@@ -308,6 +310,14 @@ mod tests {
             ("SORT l BY n* ALPHA", "[3 2 1]"),
             ("SORT l BY n*", "-ERR One or more scores can't be converted into double"),
         ]);
+    }
+
+    #[test]
+    fn a_script_is_given_a_set_in_order() {
+        let mut bench = Bench::new();
+        bench.for_script = true;
+        bench.check_all(&[("SADD s d b aa c a", ":5"), ("SORT s BY nosort", "[a aa b c d]")]);
+        bench.check("SORT s BY nosort DESC LIMIT 1 2", "[c b]");
     }
 
     #[test]

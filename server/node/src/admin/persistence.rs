@@ -59,7 +59,10 @@ pub(super) fn lastsave(call: &Call<'_>, reply: &mut ReplyWriter<'_>) {
 pub(super) fn reload(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     match parse_reload(call.args) {
         None => reply.error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."),
-        Some((save, _)) if save && !call.node.persistence.claim() => reply.error(BUSY),
+        // In a transaction it is refused by whoever runs that, and nobody would give the right back.
+        Some((save, _)) if save && !call.session.executing && !call.node.persistence.claim() => {
+            reply.error(BUSY)
+        }
         Some((save, flush)) => return Flow::Defer(Deferral::Reload { save, flush }),
     }
     Flow::Done

@@ -484,6 +484,7 @@ impl Batch<'_> {
                 let mut cx = self.engine.context(self.thread, self.now);
                 cx.hold_back(held);
                 cx.keep_expired = keep_expired;
+                cx.for_script = sender == Sender::Script;
                 match transaction {
                     Some(transaction) => transaction.run(&mut cx, db, command, args, reply),
                     None => {

@@ -76,9 +76,8 @@ impl<'a> Sketch<'a> {
     pub(super) fn merge_into(self, registers: &mut Registers) -> Result<(), CommandError> {
         match self {
             Self::Dense(dense) => {
-                for (register, value) in registers.0.iter_mut().enumerate() {
-                    *value = (*value).max(dense_value(dense, register));
-                }
+                let values = registers.0.iter_mut().zip(dense_values(dense));
+                values.for_each(|(value, other)| *value = (*value).max(other));
                 Ok(())
             }
             Self::Sparse(sparse) => each_run(sparse, |first, run| {
@@ -94,9 +93,7 @@ impl<'a> Sketch<'a> {
         let mut histogram = [0; 64];
         match self {
             Self::Dense(dense) => {
-                (0..REGISTERS).for_each(|register| {
-                    histogram[usize::from(dense_value(dense, register))] += 1;
-                });
+                dense_values(dense).for_each(|value| histogram[usize::from(value)] += 1);
             }
             Self::Sparse(sparse) => {
                 each_run(sparse, |_, run| histogram[usize::from(run.value)] += run.len as u32)?
@@ -208,6 +205,15 @@ fn dense_window(dense: &[u8], byte: usize) -> u16 {
 fn dense_value(dense: &[u8], register: usize) -> u8 {
     let (byte, shift) = dense_place(register);
     (dense_window(dense, byte) >> shift) as u8 & 0x3f
+}
+
+/// All dense registers: four in every three bytes.
+fn dense_values(dense: &[u8]) -> impl Iterator<Item = u8> {
+    let (triples, _) = dense.as_chunks::<3>();
+    triples.iter().flat_map(|&[low, middle, high]| {
+        let bits = u32::from_le_bytes([low, middle, high, 0]);
+        [0, 6, 12, 18].map(|shift| (bits >> shift) as u8 & 0x3f)
+    })
 }
 
 /// What is to be written where in a dense one.
