@@ -8,13 +8,13 @@ use nuthatch_cluster::topology::{Rejected, TopologyChange};
 use nuthatch_proto::ids::NodeId;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::words::{self, is, text};
+use super::words::{self, text};
 use super::{Call, Refusal, make, slots};
 use crate::driver::View;
 
 /// MEET.
 pub(super) async fn meet(call: &Call<'_>) -> Result<(), Refusal> {
-    let (ip, cluster_port) = words::node_address(call.args.skip(2))?;
+    let (ip, cluster_port) = words::node_address(call.args)?;
     call.handle.meet(ip.to_string(), cluster_port).await.map_err(|error| error.to_string())
 }
 
@@ -30,12 +30,7 @@ pub(super) async fn forget(call: &Call<'_>) -> Result<(), Refusal> {
 
 /// RESET.
 pub(super) async fn reset(call: &Call<'_>) -> Result<(), Refusal> {
-    let hard = match call.args.get(2) {
-        None => false,
-        Some(word) if is(word, "soft") => false,
-        Some(word) if is(word, "hard") => true,
-        Some(_) => return Err("ERR syntax error".to_owned()),
-    };
+    let hard = words::reset(call.args)?;
     let view = call.handle.view();
     let is_primary = view.topology.shard_of(view.me).is_none_or(|shard| shard.primary.node == view.me);
     if is_primary && slots::holds_keys(call) {

@@ -8,7 +8,7 @@ use nuthatch_proto::ids::NodeId;
 use nuthatch_proto::resp::ReplyWriter;
 use nuthatch_proto::slot::Slot;
 
-use super::words::{self, is, text};
+use super::words::{self, SlotAction, text};
 use super::{Call, Refusal, make};
 
 /// Keys in cluster mode are all in the first database.
@@ -64,24 +64,23 @@ pub(super) fn holds_keys(call: &Call<'_>) -> bool {
 
 /// SETSLOT. A slot without keys is given at once; one with keys needs a migration.
 pub(super) async fn set_slot(call: &Call<'_>) -> Result<(), Refusal> {
-    let slot = words::slot(call.args.at(2))?;
-    let (action, id) = (call.args.at(3), call.args.get(4));
-    match id {
-        None if is(action, "stable") => Ok(()),
-        Some(id) if is(action, "node") => give(call, slot, id).await,
-        Some(id) if is(action, "migrating") => {
+    let (slot, action) = words::set_slot(call.args)?;
+    let id = call.args.get(4).unwrap_or_default();
+    match action {
+        SlotAction::Stable => Ok(()),
+        SlotAction::Node => give(call, slot, id).await,
+        SlotAction::Migrating => {
             if owner(call, slot) != Some(call.handle.view().me) {
                 return Err(format!("ERR I'm not the owner of hash slot {slot}"));
             }
             refuse_migration(call, id)
         }
-        Some(id) if is(action, "importing") => {
+        SlotAction::Importing => {
             if owner(call, slot) == Some(call.handle.view().me) {
                 return Err(format!("ERR I'm already the owner of hash slot {slot}"));
             }
             refuse_migration(call, id)
         }
-        _ => Err("ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP".to_owned()),
     }
 }
 

@@ -58,14 +58,60 @@ pub(super) fn slot_ranges(words: Args<'_>, command: &str) -> Result<Vec<SlotRang
     (0..words.len()).step_by(2).map(pair).collect()
 }
 
+/// Refuses more than so many words, the two of the command's name included. The table says only how few there may be.
+fn at_most(args: Args<'_>, count: usize) -> Result<(), Refusal> {
+    if args.len() <= count {
+        return Ok(());
+    }
+    let name = text(args.at(1));
+    Err(format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try CLUSTER HELP."))
+}
+
+/// RESET's `[HARD | SOFT]`: whether it is a hard one.
+pub(super) fn reset(args: Args<'_>) -> Result<bool, Refusal> {
+    at_most(args, 3)?;
+    match args.get(2) {
+        None => Ok(false),
+        Some(word) if is(word, "soft") => Ok(false),
+        Some(word) if is(word, "hard") => Ok(true),
+        Some(_) => Err("ERR syntax error".to_owned()),
+    }
+}
+
+/// What SETSLOT does with a slot; each but the first is followed by the id of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SlotAction {
+    Stable,
+    Node,
+    Migrating,
+    Importing,
+}
+
+/// SETSLOT's `slot <IMPORTING node-id | MIGRATING node-id | NODE node-id | STABLE>`.
+pub(super) fn set_slot(args: Args<'_>) -> Result<(Slot, SlotAction), Refusal> {
+    let (slot, word) = (slot(args.at(2))?, args.at(3));
+    let action = match args.len() {
+        4 if is(word, "stable") => SlotAction::Stable,
+        5 if is(word, "node") => SlotAction::Node,
+        5 if is(word, "migrating") => SlotAction::Migrating,
+        5 if is(word, "importing") => SlotAction::Importing,
+        _ => {
+            let refusal = "ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP";
+            return Err(refusal.to_owned());
+        }
+    };
+    Ok((slot, action))
+}
+
 /// A node's id; what is none cannot be known.
 pub(super) fn node_id(word: &[u8], unknown: &str) -> Result<NodeId, Refusal> {
     text(word).parse().map_err(|_| format!("ERR {unknown} {}", text(word)))
 }
 
-/// `ip port [cluster-port]`: the address of a node and its cluster port.
-pub(super) fn node_address(words: Args<'_>) -> Result<(IpAddr, u16), Refusal> {
-    let (ip, port, bus) = (words.at(0), words.at(1), words.get(2));
+/// MEET's `ip port [cluster-port]`: the address of a node and its cluster port.
+pub(super) fn node_address(args: Args<'_>) -> Result<(IpAddr, u16), Refusal> {
+    at_most(args, 5)?;
+    let (ip, port, bus) = (args.at(2), args.at(3), args.get(4));
     let number =
         parse_integer(port).ok_or_else(|| format!("ERR Invalid base port specified: {}", text(port)))?;
     let bus = match bus {
@@ -111,13 +157,45 @@ mod tests {
 
     #[test]
     fn addresses_are_ips_with_ports() {
-        check("127.0.0.1 7001", node_address, "(127.0.0.1, 17001)");
-        check("::1 7001 9", node_address, "(::1, 9)");
-        check("127.0.0.1 x", node_address, "ERR Invalid base port specified: x");
-        check("127.0.0.1 1 x", node_address, "ERR Invalid bus port specified: x");
-        check("name 7001", node_address, "ERR Invalid node address specified: name:7001");
-        check("127.0.0.1 60000", node_address, "ERR Invalid node address specified: 127.0.0.1:60000");
-        check("127.0.0.1 0", node_address, "ERR Invalid node address specified: 127.0.0.1:0");
-        check("127.0.0.1 -1", node_address, "ERR Invalid node address specified: 127.0.0.1:-1");
+        check("CLUSTER meet 127.0.0.1 7001", node_address, "(127.0.0.1, 17001)");
+        check("CLUSTER meet ::1 7001 9", node_address, "(::1, 9)");
+        check("CLUSTER meet 127.0.0.1 x", node_address, "ERR Invalid base port specified: x");
+        check("CLUSTER meet 127.0.0.1 1 x", node_address, "ERR Invalid bus port specified: x");
+        check("CLUSTER meet name 7001", node_address, "ERR Invalid node address specified: name:7001");
+        check(
+            "CLUSTER meet 127.0.0.1 60000",
+            node_address,
+            "ERR Invalid node address specified: 127.0.0.1:60000",
+        );
+        check("CLUSTER meet 127.0.0.1 0", node_address, "ERR Invalid node address specified: 127.0.0.1:0");
+        check("CLUSTER meet 127.0.0.1 -1", node_address, "ERR Invalid node address specified: 127.0.0.1:-1");
+        check(
+            "CLUSTER Meet 127.0.0.1 7001 17001 x",
+            node_address,
+            "ERR unknown subcommand or wrong number of arguments for 'Meet'. Try CLUSTER HELP.",
+        );
+    }
+
+    #[test]
+    fn what_a_reset_or_a_slot_is_told_too_much_is_refused() {
+        check("CLUSTER RESET", reset, "false");
+        check("CLUSTER RESET soft", reset, "false");
+        check("CLUSTER RESET HARD", reset, "true");
+        check("CLUSTER RESET nonsense", reset, "ERR syntax error");
+        let wrong = "ERR unknown subcommand or wrong number of arguments for 'RESET'. Try CLUSTER HELP.";
+        check("CLUSTER RESET hard nonsense", reset, wrong);
+        check("CLUSTER RESET soft x y", reset, wrong);
+
+        check("CLUSTER SETSLOT 1 STABLE", set_slot, "(Slot(1), Stable)");
+        check("CLUSTER SETSLOT 1 node a", set_slot, "(Slot(1), Node)");
+        check("CLUSTER SETSLOT 1 Migrating a", set_slot, "(Slot(1), Migrating)");
+        check("CLUSTER SETSLOT 1 IMPORTING a", set_slot, "(Slot(1), Importing)");
+        check("CLUSTER SETSLOT x NODE a b", set_slot, NO_SLOT);
+        for words in
+            ["STABLE a", "STABLE a b", "NODE", "NODE a b", "MIGRATING a b", "IMPORTING a b", "x", "x a"]
+        {
+            let wrong = "ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP";
+            check(&format!("CLUSTER SETSLOT 1 {words}"), set_slot, wrong);
+        }
     }
 }
