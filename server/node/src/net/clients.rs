@@ -55,6 +55,8 @@ pub(crate) struct Client {
     pending_output: AtomicUsize,
     pending_input: AtomicUsize,
     input_room: AtomicUsize,
+    /// Whether a command of it waits, and how long its arguments are.
+    waits: AtomicBool,
     arguments: AtomicUsize,
     readonly: AtomicBool,
     signals: AtomicU8,
@@ -153,9 +155,17 @@ impl Client {
         self.input_room.store(room, Ordering::Relaxed);
     }
 
-    /// Notes how long the arguments are of a command that waits.
-    pub(crate) fn set_waiting_arguments(&self, bytes: usize) {
+    /// Notes that a command waits, and how long its arguments are.
+    pub(crate) fn begin_wait(&self, bytes: usize) {
         self.arguments.store(bytes, Ordering::Relaxed);
+        self.waits.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that it waits no longer; from now on it may be idle.
+    pub(crate) fn end_wait(&self, now: Timestamp) {
+        self.set_active(now);
+        self.waits.store(false, Ordering::Release);
+        self.arguments.store(0, Ordering::Relaxed);
     }
 
     /// Notes how many bytes it holds of replies that its socket has not taken.
@@ -163,7 +173,17 @@ impl Client {
         self.pending_output.store(bytes, Ordering::Relaxed);
     }
 
-    /// When it last sent something.
+    /// Notes that it does something: it takes a reply.
+    pub(crate) fn set_active(&self, now: Timestamp) {
+        self.last_active.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Whether it is this server's turn to say something: it waits for a reply, is subscribed, a monitor, or a replica.
+    fn listens(&self) -> bool {
+        self.is_restricted() || self.waits.load(Ordering::Acquire) || self.blocked.lock().is_some()
+    }
+
+    /// When it last sent or took something.
     pub(crate) fn last_active(&self) -> Timestamp {
         Timestamp(self.last_active.load(Ordering::Relaxed))
     }
@@ -501,6 +521,7 @@ impl Clients {
             pending_output: AtomicUsize::new(0),
             pending_input: AtomicUsize::new(0),
             input_room: AtomicUsize::new(0),
+            waits: AtomicBool::new(false),
             arguments: AtomicUsize::new(0),
             readonly: AtomicBool::new(false),
             signals: AtomicU8::new(0),
@@ -550,12 +571,12 @@ impl Clients {
         self.by_id.iter().for_each(|client| client.end_if_over_limit());
     }
 
-    /// Ends those that have been silent for longer than that (`timeout`).
+    /// Ends those that have been silent for longer than that (`timeout`), unless it is for them to listen.
     pub(crate) fn kill_idle(&self, now: Timestamp, seconds: u64) {
         for client in &self.by_id {
-            let silent = now.0.saturating_sub(client.last_active().0) > seconds.saturating_mul(1000);
-            // Who is blocked waits for us.
-            if silent && client.blocked.lock().is_none() {
+            // In this order: who has just ceased to wait is active.
+            let silent = || now.0.saturating_sub(client.last_active().0) > seconds.saturating_mul(1000);
+            if !client.listens() && silent() {
                 client.kill();
             }
         }
@@ -568,6 +589,7 @@ mod tests {
 
     use super::*;
     use crate::config::OutputLimit;
+    use crate::pubsub::{Kind, Pubsub};
 
     #[derive(Default)]
     struct Wakes(AtomicUsize);
@@ -622,6 +644,28 @@ mod tests {
         client.close();
         client.push(b"y");
         assert_eq!((client.held().output, client.is_over_limit()), (0, false));
+    }
+
+    #[test]
+    fn who_listens_may_be_silent() {
+        let clients = Clients::default();
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let [monitor, replica, waiting, done, reader] =
+            [1, 2, 3, 4, 5].map(|fd| clients.register(address, address, fd, Timestamp(1000)));
+        let subscribed = [Kind::Channel, Kind::Pattern, Kind::ShardChannel].map(|kind| {
+            let client = clients.register(address, address, 6, Timestamp(1000));
+            Pubsub::default().subscribe(&client, kind, b"a");
+            client
+        });
+        monitor.set_monitor(true);
+        replica.set_follower();
+        waiting.begin_wait(0);
+        done.begin_wait(9);
+        done.end_wait(Timestamp(1000));
+        reader.set_active(Timestamp(9000));
+        clients.kill_idle(Timestamp(12_000), 10);
+        assert!(subscribed.iter().chain([&monitor, &replica, &waiting, &reader]).all(|c| !c.is_killed()));
+        assert!(done.is_killed());
     }
 
     #[test]

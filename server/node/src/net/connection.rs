@@ -386,7 +386,7 @@ impl<'a> Connection<'a> {
         // What only waits has nothing to finish for a client that goes away.
         let only_waits = matches!(deferred.command, Deferral::Wait | Deferral::WaitAof | Deferral::Paused);
         let mut replies = Vec::new();
-        client.set_waiting_arguments(deferred.args.as_args().bytes());
+        client.begin_wait(deferred.args.as_args().bytes());
         let flow = {
             let mut wait = pin!(admin::wait(thread, session, &deferred, &mut replies));
             loop {
@@ -412,7 +412,7 @@ impl<'a> Connection<'a> {
                 drain(&client, output, stream).await?;
             }
         };
-        client.set_waiting_arguments(0);
+        client.end_wait(clock::now());
         if deferred.command == Deferral::Paused || flow == Flow::Defer(Deferral::Paused) {
             return self.run_again(&deferred.args).await;
         }
@@ -440,12 +440,15 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// Waits until the client has taken its replies.
+/// Waits until the client has taken its replies. As long as it takes some it is not idle.
 #[cold]
 async fn drain(client: &Client, output: &mut Output, stream: &TcpStream) -> Result<(), End> {
     client.set_pending_output(output.len());
     client.end_if_over_limit();
-    let mut drain = pin!(output.drain(stream, |left| client.set_pending_output(left)));
+    let mut drain = pin!(output.drain(stream, |left| {
+        client.set_active(clock::now());
+        client.set_pending_output(left);
+    }));
     poll_fn(|cx| {
         if client.is_killed() {
             return Poll::Ready(Err(End::of(client)));

@@ -37,10 +37,10 @@ impl Connection<'_> {
     #[cold]
     pub(super) async fn blocked(&mut self, args: OwnedArgs) -> Result<Turn, End> {
         let Some(blocked) = self.session.blocked.take() else { return Ok(Turn::Done { drained: true }) };
-        self.session.client.set_waiting_arguments(args.as_args().bytes());
+        self.session.client.begin_wait(args.as_args().bytes());
         let outcome = self.outcome(&blocked).await;
         let took = blocked.took;
-        self.session.client.set_waiting_arguments(0);
+        self.session.client.end_wait(clock::now());
         let waiter = Arc::clone(blocked.wait.waiter());
         self.session.client.set_blocked(None);
         self.thread.node.engine.leave(blocked.wait);
