@@ -274,6 +274,19 @@ impl<'a> Batch<'a> {
         (self.limited || self.thread.node.pause.is_on(self.now)) && !spec.flags.contains(Flags::WRITE)
     }
 
+    #[cold]
+    fn tell_of_attack(&self) {
+        if self.thread.node.telemetry.tells_of_attack(self.now) {
+            let client = &self.session.client;
+            tracing::warn!(
+                "Possible SECURITY ATTACK detected: client id={} addr={} speaks HTTP, and is disconnected; others that do \
+                 are not named for a minute",
+                client.id,
+                client.addr
+            );
+        }
+    }
+
     /// Runs one request.
     #[inline]
     fn run_one(&mut self, request: &Request, args: Args<'_>, replies: &mut Vec<u8>) -> Flow {
@@ -281,9 +294,7 @@ impl<'a> Batch<'a> {
         let spec = match refuse::resolve(request.spec, args) {
             Ok(spec) => spec,
             Err(_) if refuse::is_http(args) => {
-                tracing::warn!(
-                    "Possible SECURITY ATTACK detected: a client speaks HTTP, and is disconnected"
-                );
+                self.tell_of_attack();
                 return Flow::Close;
             }
             Err(error) => {

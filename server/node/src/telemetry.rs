@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nuthatch_proto::command_table::Handler;
+use nuthatch_proto::ids::Timestamp;
 use parking_lot::Mutex;
 
 use counters::{COMMANDS_MAX, Sums, ThreadCounters};
@@ -23,6 +24,9 @@ use slowlog::Slowlog;
 
 /// How many different error codes are counted apart; clients must not be able to fill the memory with new ones.
 const ERROR_CODES_MAX: usize = 128;
+
+/// After how many milliseconds the log says again that a client speaks HTTP.
+const ATTACK_TOLD_EVERY: u64 = 60_000;
 
 /// How many of the last samples the momentary rates are an average of.
 const SAMPLES: usize = 16;
@@ -55,6 +59,8 @@ pub(crate) struct Telemetry {
     samples: Mutex<Vec<Sample>>,
     connections_received: AtomicU64,
     connections_rejected: AtomicU64,
+    /// When a client was last said to speak HTTP.
+    attack_told: AtomicU64,
     /// The commands that took long.
     pub(crate) slowlog: Slowlog,
     /// The moments at which something did.
@@ -82,6 +88,18 @@ impl Telemetry {
     /// How many connections were accepted and how many turned away.
     pub(crate) fn connections(&self) -> (u64, u64) {
         (self.connections_received.load(Ordering::Relaxed), self.connections_rejected.load(Ordering::Relaxed))
+    }
+
+    /// Whether the log is to say that a client speaks HTTP: once in a while, because whoever does can do so often.
+    pub(crate) fn tells_of_attack(&self, now: Timestamp) -> bool {
+        let told = self.attack_told.load(Ordering::Relaxed);
+        let is_due = told == 0 || now.0.saturating_sub(told) > ATTACK_TOLD_EVERY;
+        // Of several threads one tells.
+        is_due
+            && self
+                .attack_told
+                .compare_exchange(told, now.0.max(1), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// Counts an error reply by its code, the reply's first word.
@@ -174,6 +192,14 @@ impl Telemetry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn http_is_told_of_at_once_and_then_once_a_minute() {
+        let telemetry = Telemetry::default();
+        let told = [5000, 5000, 65_000, 65_001, 65_002, 125_002]
+            .map(|now| telemetry.tells_of_attack(Timestamp(now)));
+        assert_eq!(told, [true, false, false, true, false, true]);
+    }
 
     #[test]
     fn errors_are_counted_by_their_code_up_to_a_bound() {
