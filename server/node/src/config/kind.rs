@@ -42,6 +42,8 @@ pub(crate) enum Kind {
     NoticeClasses,
     /// `class hard soft seconds` of one or more classes.
     OutputLimits,
+    /// A process's title, with variables in braces.
+    Title,
 }
 
 /// Bytes in a text like `64mb`: `k`, `m`, `g` are powers of 1000, `kb`, `mb`, `gb` powers of 1024.
@@ -68,7 +70,8 @@ impl Kind {
             Self::Words | Self::Addresses | Self::Save | Self::OutputLimits => true,
             Self::Flags(_) | Self::Percentiles | Self::OomScores => true,
             Self::Bool | Self::Integer(..) | Self::Memory(_) | Self::MemoryOrPercent => false,
-            Self::Word(_) | Self::Text | Self::FileName | Self::Directory | Self::NoticeClasses => false,
+            Self::Word(_) | Self::Text | Self::FileName | Self::Directory => false,
+            Self::NoticeClasses | Self::Title => false,
         }
     }
 
@@ -102,12 +105,44 @@ impl Kind {
                 classes::parse(value).map(classes::letters).ok_or_else(|| classes::INVALID.to_owned())
             }
             Self::OutputLimits => change_output_limits(value, current),
+            Self::Title if is_title(value) => Ok(value.to_owned()),
+            Self::Title => Err("template format is invalid or contains unknown variables".to_owned()),
         }
     }
 }
 
 fn none_of(words: &[&str]) -> String {
     format!("argument(s) must be one of the following: {}", words.join(", "))
+}
+
+/// What may stand in braces in a title; the text is whether it always has a value.
+const TITLE_VARIABLES: [(&str, bool); 7] = [
+    ("title", false),
+    ("listen-addr", true),
+    ("server-mode", false),
+    ("port", true),
+    ("tls-port", true),
+    ("unixsocket", false),
+    ("config-file", true),
+];
+
+/// Whether that is a title: known variables, `{{` for a brace, and something to be seen without those that may be empty.
+fn is_title(template: &str) -> bool {
+    let (mut rest, mut shows) = (template, false);
+    while let Some((before, after)) = rest.split_once('{') {
+        shows |= !before.trim_matches(' ').is_empty();
+        if let Some(after) = after.strip_prefix('{') {
+            (rest, shows) = (after, true);
+            continue;
+        }
+        let Some((name, after)) = after.split_once('}') else { return false };
+        let Some((_, has_value)) = TITLE_VARIABLES.iter().find(|(known, _)| known == &name) else {
+            return false;
+        };
+        shows |= has_value;
+        rest = after;
+    }
+    shows || !rest.trim_matches(' ').is_empty()
 }
 
 /// A directory that is absent is not made: what is kept in it would be looked for elsewhere after a slip of the pen.
@@ -274,6 +309,9 @@ mod tests {
         check(Kind::MemoryOrPercent, "1kb", Ok("1024"));
         check(Kind::Percentiles, "50.0 99  99.9", Ok("50 99 99.9"));
         check(Kind::OomScores, "-1 0  800", Ok("-1 0 800"));
+        for title in ["{title} {listen-addr} {server-mode}", "x{port}", "{{", "a}", "{title}{{port}"] {
+            check(Kind::Title, title, Ok(title));
+        }
         check(
             Kind::OutputLimits,
             "normal 1mb 512kb 30 replica 0 0 0",
@@ -301,6 +339,9 @@ mod tests {
         check(Kind::MemoryOrPercent, "x", Err("argument must be a memory or percent value"));
         check(Kind::Percentiles, "x", Err("Invalid latency-tracking-info-percentiles parameters"));
         check(Kind::OomScores, "1 2", Err("wrong number of arguments"));
+        for title in ["{bad}", "x {", "x {port", "{}", "", " ", "{title} ", "{Port}"] {
+            check(Kind::Title, title, Err("template format is invalid or contains unknown variables"));
+        }
         check(
             Kind::OutputLimits,
             "foo 1 2 3",

@@ -44,6 +44,7 @@ pub(super) fn values(kind: Kind) -> String {
         Kind::Save => "`seconds changes` ...".to_owned(),
         Kind::NoticeClasses => "letters".to_owned(),
         Kind::OutputLimits => "`class hard soft seconds` ...".to_owned(),
+        Kind::Title => "text with variables such as `{port}`".to_owned(),
     }
 }
 

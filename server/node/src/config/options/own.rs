@@ -45,7 +45,7 @@ pub(super) static OPTIONS: [OptionSpec; 44] = [
     works("daemonize", Kind::Bool, "no", "Must be `no`: run the node under a service manager.").fixed(),
     works("supervised", Kind::Word(&["upstart", "systemd", "auto", "no"]), "no", "Taken; the node needs no telling.").fixed(),
     works("appendonly", Kind::Bool, "no", "Whether writes are logged. Shown; nothing is logged yet."),
-    works("proc-title-template", Kind::Text, "{title} {listen-addr} {server-mode}", "Taken; the title stays."),
+    works("proc-title-template", Kind::Title, "{title} {listen-addr} {server-mode}", "Taken; the title stays."),
     works("cluster-enabled", Kind::Bool, "no", "Whether the node is one of a cluster.").fixed(),
     works("cluster-port", PORT, "0", "The port for the other nodes, on the same addresses. 0: the port for clients plus 10000.").fixed(),
     works("cluster-secret", Kind::Text, "", "What the other nodes must know to be let in at the port for nodes; the same on all. Empty: nothing.").only_restart(),
