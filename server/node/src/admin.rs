@@ -137,7 +137,7 @@ pub(crate) fn run(command: NodeCommand, call: Call<'_>, reply: &mut ReplyWriter<
         C::PubsubShardNumSub => pubsub::subscribers(Kind::ShardChannel, call, reply),
         C::PubsubNumPat => reply.count(call.node.pubsub.count(Kind::Pattern)),
 
-        C::ClientCaching => tracking::caching(call, reply),
+        C::ClientCaching => tracking::caching(reply),
         C::ClientGetRedir => reply.integer(-1),
         C::ClientTracking => tracking::switch(call, reply),
         C::ClientTrackingInfo => tracking::info(reply),

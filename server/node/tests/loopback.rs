@@ -350,6 +350,12 @@ fn sessions_are_their_own() {
         request(&["CLIENT", "SETNAME", "a b"]),
         "-ERR Client names cannot contain spaces, newlines or special characters.\r\n",
     );
+    let untracked = "-ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode \
+                     enabled\r\n";
+    one.check(
+        request(&["CLIENT", "CACHING", "yes"]) + &request(&["CLIENT", "CACHING", "foo"]),
+        untracked.repeat(2),
+    );
     one.check(request(&["CLUSTER", "INFO"]), "-ERR This instance has cluster support disabled\r\n");
     one.check(request(&["READONLY"]), "-ERR This instance has cluster support disabled\r\n");
 }
