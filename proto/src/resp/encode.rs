@@ -107,15 +107,17 @@ impl<'a> ReplyWriter<'a> {
         self.out.extend_from_slice(b"+OK\r\n");
     }
 
-    /// An error, its code first (`ERR no such key`). Line breaks in the text become spaces, as in Redis.
+    /// An error, its code first (`ERR no such key`). Line breaks in the text become spaces, and go at its end, as in Redis.
     pub fn error(&mut self, text: &str) {
         self.error_bytes(text.as_bytes());
     }
 
     /// The same with bytes that need not be text: a client is told of its own words as it sent them.
     pub fn error_bytes(&mut self, text: &[u8]) {
+        let is_break = |&b: &u8| b == b'\r' || b == b'\n';
+        let len = text.iter().rposition(|b| !is_break(b)).map_or(0, |last| last + 1);
         self.out.push(b'-');
-        self.out.extend(text.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
+        self.out.extend(text[..len].iter().map(|b| if is_break(b) { b' ' } else { *b }));
         self.out.extend_from_slice(b"\r\n");
     }
 
@@ -279,6 +281,7 @@ mod tests {
     fn each_kind_in_both_protocols() {
         check(|r| r.simple("PONG"), "+PONG\r\n", "+PONG\r\n");
         check(|r| r.error("ERR a\r\nb"), "-ERR a  b\r\n", "-ERR a  b\r\n");
+        check(|r| r.error("ERR a\r\n\n"), "-ERR a\r\n", "-ERR a\r\n");
         check(|r| r.integer(-42), ":-42\r\n", ":-42\r\n");
         check(|r| r.bulk(b"0123456789"), "$10\r\n0123456789\r\n", "$10\r\n0123456789\r\n");
         check(|r| r.null(), "$-1\r\n", "_\r\n");

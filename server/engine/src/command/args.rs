@@ -8,6 +8,12 @@ use nuthatch_proto::resp::Args;
 use super::CommandError;
 pub(crate) use nuthatch_proto::resp::number::parse_integer;
 
+/// The part of a client's word that an error repeats: what C takes for a text.
+pub(crate) fn repeated(word: &[u8]) -> String {
+    let text = word.split(|&byte| byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).into_owned()
+}
+
 /// An integer as Redis's `string2ll` takes it, or the error a command replies.
 #[inline]
 pub(crate) fn integer(text: &[u8]) -> Result<i64, CommandError> {

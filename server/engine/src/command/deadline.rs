@@ -7,7 +7,7 @@
 use nuthatch_proto::ids::Timestamp;
 use nuthatch_proto::resp::{Args, ReplyWriter};
 
-use super::args::{integer, is};
+use super::args::{integer, is, repeated};
 use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::notice::Classes;
@@ -85,7 +85,7 @@ impl Conditions {
     fn parse(args: Args<'_>) -> Result<Self, CommandError> {
         let mut conditions = Self::default();
         if let Some(word) = args.iter().find(|word| !conditions.add(word)) {
-            return Err(CommandError::UnsupportedOption(String::from_utf8_lossy(word).into_owned()));
+            return Err(CommandError::UnsupportedOption(repeated(word)));
         }
         if conditions.none_yet && (conditions.some_already || conditions.later || conditions.earlier) {
             return Err(CommandError::Other(
@@ -282,6 +282,20 @@ mod tests {
             ("EXPIRE a 1 GT LT", "-ERR GT and LT options at the same time are not compatible"),
             ("EXPIRE a 1 FOO", "-ERR Unsupported option FOO"),
         ]);
+    }
+
+    #[test]
+    fn an_error_repeats_an_option_as_far_as_it_is_a_line_of_text() {
+        for (option, repeated) in [
+            (&b"FOO"[..], &b"FOO"[..]),
+            (b"\0", b""),
+            (b"F\0OO", b"F"),
+            (b"\r\n", b""),
+            (b"F\r\nO\n", b"F  O"),
+        ] {
+            let reply = Bench::new().run_raw(&[&b"EXPIRE"[..], b"a", b"1", option]);
+            assert_eq!(reply, [b"-ERR Unsupported option ", repeated, b"\r\n"].concat());
+        }
     }
 
     #[test]

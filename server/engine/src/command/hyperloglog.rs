@@ -19,7 +19,7 @@ use nuthatch_proto::resp::{Args, ReplyWriter};
 
 pub use self_test::self_test;
 
-use super::args::is;
+use super::args::{is, repeated};
 use super::{CommandError, Handled};
 use crate::context::Context;
 use crate::notice::Classes;
@@ -211,7 +211,7 @@ pub(super) fn pfdebug(
         make_dense(cx, &mut string)?;
         reply.integer(i64::from(is_sparse));
     } else {
-        return Err(CommandError::UnknownPfDebug(String::from_utf8_lossy(word).into_owned()));
+        return Err(CommandError::UnknownPfDebug(repeated(word)));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@
 use nuthatch_proto::resp::Args;
 
 use super::super::CommandError;
-use super::super::args::{self, is};
+use super::super::args::{self, is, repeated};
 use super::geohash::Position;
 use super::shape::{Extent, Shape};
 use super::{position, position_of, unit};
@@ -239,7 +239,7 @@ impl<'a> Reader<'a, '_> {
     fn check(&self, name: &[u8]) -> Result<(), CommandError> {
         let (query, named) = (&self.query, self.named);
         let is_named = self.form.around == Around::Named;
-        let name = || String::from_utf8_lossy(name).into_owned();
+        let name = || repeated(name);
         if query.destination.is_some() && (query.with.distance || query.with.hash || query.with.position) {
             return Err(CommandError::Other(if is_named {
                 "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
