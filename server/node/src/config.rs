@@ -16,6 +16,7 @@ mod tuning;
 mod values;
 mod words;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -64,6 +65,7 @@ impl Config {
         for line in &lines {
             values.apply(line)?;
         }
+        values.make_paths_absolute();
         let settings = values.settings()?;
         Ok(Request::Run(Box::new(Self {
             file,
@@ -78,23 +80,25 @@ impl Config {
         self.settings.load()
     }
 
-    /// The options whose names match a pattern, with their values, in the order of their names.
-    pub(crate) fn get(&self, patterns: &[&[u8]]) -> Vec<(&'static str, String)> {
+    /// The options that are named or match a pattern, with their values, in the order of their names. A name is repeated as
+    /// it was written first.
+    pub(crate) fn get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
         let values = self.values.lock();
-        let wanted = |shown: Shown, name: &str| match shown {
-            Shown::ByPattern => patterns.iter().any(|p| matches(p, name.as_bytes(), Case::Insensitive)),
-            Shown::ByName => patterns.iter().any(|p| p.eq_ignore_ascii_case(name.as_bytes())),
-            Shown::Never => false,
-        };
-        let mut found = Vec::new();
-        for id in options::all() {
-            let names = [Some(id.spec().name), id.spec().alias];
-            for name in names.into_iter().flatten().filter(|name| wanted(id.spec().shown, name)) {
-                found.push((name, values.get(id).to_owned()));
-            }
+        let mut found = BTreeMap::new();
+        for (&pattern, (id, name)) in patterns.iter().flat_map(|p| options::names().map(move |n| (p, n))) {
+            let is_glob = pattern.iter().any(|byte| b"[*?".contains(byte));
+            let shown = match id.spec().shown {
+                Shown::ByPattern if is_glob && matches(pattern, name.as_bytes(), Case::Insensitive) => {
+                    name.to_owned()
+                }
+                Shown::ByPattern | Shown::ByName if pattern.eq_ignore_ascii_case(name.as_bytes()) => {
+                    String::from_utf8_lossy(pattern).into_owned()
+                }
+                Shown::ByPattern | Shown::ByName | Shown::Never => continue,
+            };
+            found.entry(name).or_insert_with(|| (shown, values.get(id).to_owned()));
         }
-        found.sort_unstable();
-        found
+        found.into_values().collect()
     }
 
     /// Changes all these options, or none. `protected`: even those that not everybody may change.
@@ -128,6 +132,7 @@ impl Config {
                 return Err(SetError::Refused { name: id.spec().name.to_owned(), reason });
             }
         }
+        changed.make_paths_absolute();
         let settings = changed
             .settings()
             .map_err(|error| SetError::Refused { name: pairs[0].0.clone(), reason: error.to_string() })?;
@@ -211,12 +216,29 @@ mod tests {
     #[test]
     fn options_are_shown_by_pattern_and_under_their_old_names() {
         let config = config("");
-        assert_eq!(config.get(&[b"MAXCLIENTS"]), [("maxclients", "10000".to_owned())]);
-        assert_eq!(config.get(&[b"slave-prio*", b"save"]).len(), 2);
+        let names =
+            |patterns: &[&[u8]]| config.get(patterns).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(config.get(&[b"maxclients"]), [("maxclients".to_owned(), "10000".to_owned())]);
+        assert_eq!(names(&[b"slave-prio*", b"save"]), ["save", "slave-priority"]);
+        assert_eq!(names(&[b"MaxClients", b"MAXCLIENTS", b"maxclient*"]), ["MaxClients"]);
+        assert_eq!(names(&[b"MAX?LIENTS", b"MAXCLIENTS"]), ["maxclients"]);
+        assert_eq!(names(&[b"key-load-dela?", b"Key-Load-Delay", b"user"]), ["Key-Load-Delay"]);
         assert_eq!(config.get(&[b"nothing"]), []);
         let all = config.get(&[b"*"]);
-        assert!(all.len() > 150 && all.iter().all(|(name, _)| *name != "key-load-delay" && *name != "user"));
+        assert!(all.len() > 150 && all.iter().all(|(name, _)| name != "key-load-delay" && name != "user"));
         assert_eq!(config.get(&[b"key-load-delay"]).len(), 1);
+    }
+
+    #[test]
+    fn a_directory_is_shown_from_the_root_on() {
+        let here = std::env::current_dir().expect("a directory").display().to_string();
+        for given in ["", "--dir .", "--dir src/..", "--dir ./"] {
+            assert_eq!(config(given).get(&[b"dir"]), [("dir".to_owned(), here.clone())], "{given}");
+        }
+        let config = config("--dir / --enable-protected-configs yes");
+        config.set(&[("dir".to_owned(), ".".to_owned())], true).expect("a directory");
+        assert_eq!(config.get(&[b"dir"])[0].1, here);
+        assert_eq!(config.settings().dir.display().to_string(), here);
     }
 
     #[test]

@@ -148,6 +148,13 @@ pub(crate) fn all() -> impl Iterator<Item = OptionId> {
     (0..count()).map(OptionId)
 }
 
+/// All names of options, aliases among them.
+pub(crate) fn names() -> impl Iterator<Item = (OptionId, &'static str)> {
+    all().flat_map(|id| {
+        [Some(id.spec().name), id.spec().alias].into_iter().flatten().map(move |name| (id, name))
+    })
+}
+
 /// The option of that name or alias, in any case.
 pub(crate) fn find(name: &str) -> Option<OptionId> {
     let is = |candidate: &str| candidate.eq_ignore_ascii_case(name);

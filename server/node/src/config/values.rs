@@ -3,6 +3,7 @@
 //! Values are texts that their option's kind has checked and brought into one form: what CONFIG GET answers and CONFIG REWRITE
 //! writes. What depends on several options is checked when the typed settings are made, and an error there names them.
 
+use std::fs;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -41,6 +42,17 @@ impl Values {
         let value = id.spec().kind.normalize(value, self.get(id))?;
         self.0[id.index()] = value;
         Ok(())
+    }
+
+    /// Writes directories from the root on, as Redis does: nobody who asks needs to know where the process was started.
+    pub(crate) fn make_paths_absolute(&mut self) {
+        for id in options::all().filter(|id| id.spec().kind == Kind::Directory) {
+            let path = fs::canonicalize(self.get(id)).ok();
+            // One that is no text stays as it was given.
+            if let Some(path) = path.and_then(|path| path.into_os_string().into_string().ok()) {
+                self.0[id.index()] = path;
+            }
+        }
     }
 
     /// Applies one line of configuration.
