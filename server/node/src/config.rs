@@ -101,8 +101,14 @@ impl Config {
         found.into_values().collect()
     }
 
-    /// Changes all these options, or none. `protected`: even those that not everybody may change.
-    pub(crate) fn set(&self, pairs: &[(String, String)], protected: bool) -> Result<(), SetError> {
+    /// Changes all these options, or none. `protected`: even those that not everybody may change. `clients` says whether
+    /// the system allows as many as new settings do.
+    pub(crate) fn set(
+        &self,
+        pairs: &[(String, String)],
+        protected: bool,
+        clients: impl FnOnce(&Settings) -> Result<(), String>,
+    ) -> Result<(), SetError> {
         let mut values = self.values.lock();
         let mut seen: Vec<OptionId> = Vec::new();
         for (name, _) in pairs {
@@ -136,6 +142,10 @@ impl Config {
         let settings = changed
             .settings()
             .map_err(|error| SetError::Refused { name: pairs[0].0.clone(), reason: error.to_string() })?;
+        if settings.maxclients != self.settings.load().maxclients {
+            let refused = |reason| SetError::Refused { name: "maxclients".to_owned(), reason };
+            clients(&settings).map_err(refused)?;
+        }
         *values = changed;
         self.settings.store(Arc::new(settings));
         Ok(())
@@ -201,7 +211,10 @@ mod tests {
 
     fn set(config: &Config, pairs: &[(&str, &str)]) -> Result<(), String> {
         let pairs: Vec<_> = pairs.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect();
-        config.set(&pairs, false).map_err(|error| error.to_string())
+        let clients = |settings: &Settings| {
+            if settings.maxclients < 1000 { Ok(()) } else { Err("too many".to_owned()) }
+        };
+        config.set(&pairs, false, clients).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -267,6 +280,11 @@ mod tests {
         let refused = |name: &str, reason: &str| {
             Err(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}"))
         };
+        assert_eq!(
+            set(&config, &[("timeout", "6"), ("maxclients", "1000")]),
+            refused("maxclients", "too many")
+        );
+        assert_eq!((config.settings().timeout, config.settings().maxclients), (5, 7));
         assert_eq!(set(&config, &[("dir", "/tmp")]), refused("dir", "can't set protected config"));
         assert_eq!(set(&config, &[("port", "6379")]), Ok(()));
         assert_eq!(

@@ -79,6 +79,11 @@ pub enum StartError {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// Too few open files are allowed.
+    #[error(
+        "the limit of open files leaves no room for clients: raise it (`ulimit -n`, or LimitNOFILE of systemd)"
+    )]
+    Descriptors,
     /// The control plane.
     #[error(transparent)]
     Cluster(#[from] ControlError),
@@ -209,7 +214,18 @@ impl Prepared {
         }
         huge_pages::set(settings.disable_thp);
         let listeners = listen(&settings, "port", settings.port)?;
-        limits::raise_descriptors(settings.maxclients);
+        let clients = limits::room_for_clients(&settings);
+        if clients == 0 {
+            return Err(StartError::Descriptors);
+        }
+        if clients < settings.maxclients {
+            tracing::warn!(
+                "The limit of open files leaves room for {clients} clients: maxclients has been reduced from {} to that. If \
+                 you need more, raise the limit (`ulimit -n`, or LimitNOFILE of systemd).",
+                settings.maxclients
+            );
+            config.note("maxclients", &clients.to_string());
+        }
         let options = EngineOptions {
             databases: settings.databases,
             in_cluster: settings.cluster.enabled,

@@ -7,7 +7,7 @@ use nuthatch_proto::resp::ReplyWriter;
 
 use super::{Call, SYNTAX_ERROR, text};
 use crate::config::SetError;
-use crate::node::{Node, cluster_rules};
+use crate::node::{Node, cluster_rules, limits};
 use crate::telemetry::log;
 
 pub(super) fn get(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
@@ -29,7 +29,7 @@ pub(super) fn set(call: Call<'_>, reply: &mut ReplyWriter<'_>) {
     let pairs: Vec<_> = texts.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
     let permission = call.node.config.settings().protected_configs;
     let protected = permission.is_given_to(call.session.client.addr.ip());
-    match call.node.config.set(&pairs, protected) {
+    match call.node.config.set(&pairs, protected, limits::check_clients) {
         Ok(()) => {
             apply(call.node);
             reply.ok();

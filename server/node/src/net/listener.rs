@@ -6,17 +6,21 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 
 use super::io_thread::IoThread;
+use crate::clock;
 use crate::config::Settings;
 use crate::node::Node;
 
 /// How long to wait when the system has no descriptor left for another connection.
 const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// How long to keep silent about it after that was said.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 const TOO_MANY: &str = "-ERR max number of clients reached\r\n";
 
@@ -84,6 +88,7 @@ fn bind(address: SocketAddr, backlog: u32) -> io::Result<std::net::TcpListener> 
 
 /// Accepts until the task is dropped.
 pub(crate) async fn accept(listener: TcpListener, node: &Node, threads: &[IoThread]) {
+    let mut said: Option<Instant> = None;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -93,7 +98,11 @@ pub(crate) async fn accept(listener: TcpListener, node: &Node, threads: &[IoThre
                 }
             }
             Err(error) => {
-                tracing::warn!("Accepting client connection: {error}");
+                let now = clock::monotonic();
+                if said.is_none_or(|said| now.saturating_duration_since(said) >= SAY_AGAIN) {
+                    tracing::warn!("Accepting client connection: {error}");
+                    said = Some(now);
+                }
                 tokio::time::sleep(BACK_OFF).await;
             }
         }

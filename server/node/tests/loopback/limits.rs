@@ -1,4 +1,5 @@
-//! Commands that are refused because of the state of the server: no memory left, too few replicas.
+//! Commands and clients that are refused because of the state of the server: no memory or descriptors left, too few
+//! replicas.
 //!
 //! The node's own allocator is that of these tests, so that what is used is known. A limit of one byte is always exceeded,
 //! one of a terabyte never.
@@ -71,4 +72,22 @@ fn writes_are_refused_while_there_are_too_few_replicas() {
         "EXEC",
         "-EXECABORT Transaction discarded because of: NOREPLICAS Not enough good replicas to write.",
     )]);
+}
+
+#[test]
+fn there_are_no_more_clients_than_the_system_lets_open() {
+    // As many descriptors no system has.
+    let server = Server::start(&["--maxclients", "4294967295"]);
+    let mut client = server.connect();
+    client.send("CONFIG GET maxclients\r\n");
+    client.expect("*2\r\n$10\r\nmaxclients\r\n");
+    let possible: u64 = client.bulk().parse().expect("a number");
+    assert!((1..4_294_967_295).contains(&possible), "{possible}");
+    let refused = format!(
+        "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
+         handle the specified number of clients, try with {possible}"
+    );
+    client
+        .talk(&[("CONFIG SET maxclients 4294967294", refused.as_str()), ("CONFIG SET maxclients 1", "+OK")]);
+    server.connect().expect("-ERR max number of clients reached\r\n");
 }
