@@ -55,6 +55,16 @@ pub enum ConfigError {
         /// Where it stands.
         place: Place,
     },
+    /// The option protects in Redis, and would not here.
+    #[error("{place}: option '{name}' would protect nothing here: {mend}")]
+    Withheld {
+        /// The option.
+        name: String,
+        /// What to do instead.
+        mend: &'static str,
+        /// Where it stands.
+        place: Place,
+    },
     /// The option has too few words or too many.
     #[error(
         "{place}: option '{name}' takes one value: put it in quotes if it has spaces, or \"\" if it is empty"

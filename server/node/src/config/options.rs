@@ -34,6 +34,8 @@ pub(crate) enum Effect {
     Works,
     /// Nothing; it is kept for tools that know it from Redis.
     Kept,
+    /// Nothing, and who sets it relies on it: any value but the default is refused. The text says what to do instead.
+    Withheld(&'static str),
 }
 
 /// When CONFIG GET shows an option.
@@ -84,6 +86,11 @@ const fn kept(name: &'static str, kind: Kind, default: &'static str) -> OptionSp
 }
 
 impl OptionSpec {
+    /// That protects in Redis, and would leave the node open here; `mend` says what to do instead.
+    const fn withheld(self, mend: &'static str) -> Self {
+        Self { effect: Effect::Withheld(mend), ..self }
+    }
+
     /// With another name.
     const fn alias(self, alias: &'static str) -> Self {
         Self { alias: Some(alias), ..self }

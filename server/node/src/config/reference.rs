@@ -67,14 +67,18 @@ pub fn markdown() -> String {
         let (name, values, doc) = (spec.name, values(spec.kind), spec.doc);
         text.push_str(&format!("| `{name}` | {values} | {default} | {change} | {doc} |\n"));
     }
-    let kept: Vec<_> = options::all()
-        .map(OptionId::spec)
-        .filter(|spec| !works(spec))
-        .map(|s| format!("`{}`", s.name))
-        .collect();
+    let names = |is: fn(Effect) -> bool| {
+        let named = options::all().map(OptionId::spec).filter(|spec| is(spec.effect));
+        named.map(|spec| format!("`{}`", spec.name)).collect::<Vec<_>>().join(", ")
+    };
     text.push_str("\n## Known from Redis, without an effect here\n\nTaken, kept, shown by `CONFIG GET`, and named in the log \
                    when they are set: ");
-    text.push_str(&kept.join(", "));
+    text.push_str(&names(|effect| effect == Effect::Kept));
+    text.push_str(
+        ".\n\n## Known from Redis, and refused\n\nWho sets one of these relies on being protected by it, which this server does \
+         not do yet. So the node does not start with any value but Redis's default, and says what to do instead: ",
+    );
+    text.push_str(&names(|effect| matches!(effect, Effect::Withheld(_))));
     text.push_str(".\n");
     text
 }

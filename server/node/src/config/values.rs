@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::classes;
 use super::error::ConfigError;
 use super::kind::{Kind, output_limits};
-use super::options::{self, OptionId};
+use super::options::{self, Effect, OptionId};
 use super::reference::values as expected;
 use super::settings::{
     ClusterSettings, LatencySettings, LogLevel, Permission, ReplicationSettings, Settings, SlowlogSettings,
@@ -40,6 +40,12 @@ impl Values {
     /// Sets an option; the error says what is wrong with the value.
     pub(crate) fn set(&mut self, id: OptionId, value: &str) -> Result<(), String> {
         let value = id.spec().kind.normalize(value, self.get(id))?;
+        if let Effect::Withheld(mend) = id.spec().effect
+            && value != id.spec().default
+            && !is_as_without(id.spec().name, &value)
+        {
+            return Err(format!("it would protect nothing here: {mend}"));
+        }
         self.0[id.index()] = value;
         Ok(())
     }
@@ -68,11 +74,14 @@ impl Values {
             [value] => value.clone(),
             _ => return Err(ConfigError::Words { name: name.clone(), place: place.clone() }),
         };
-        self.set(id, &value).map_err(|reason| ConfigError::Invalid {
-            name: name.clone(),
-            value,
-            reason: format!("{reason}; it takes {}", expected(kind).replace('`', "'")),
-            place: place.clone(),
+        let (name, place) = (name.clone(), place.clone());
+        self.set(id, &value).map_err(|reason| match id.spec().effect {
+            // Without the value, which may hold a password.
+            Effect::Withheld(mend) => ConfigError::Withheld { name, mend, place },
+            Effect::Works | Effect::Kept => {
+                let reason = format!("{reason}; it takes {}", expected(kind).replace('`', "'"));
+                ConfigError::Invalid { name, value, reason, place }
+            }
         })
     }
 
@@ -280,6 +289,24 @@ fn is_host_and_port(text: &str) -> bool {
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0))
 }
 
+/// Whether a value of an option that has no effect asks for nothing else than what is the case: the user whom a Redis without
+/// a password has, which its CONFIG REWRITE writes into the file.
+fn is_as_without(name: &str, value: &str) -> bool {
+    let words: Vec<_> = value.split(' ').collect();
+    let [user, rules @ ..] = &words[..] else { return false };
+    let has = |names: &[&str]| rules.iter().any(|rule| names.contains(rule));
+    let open =
+        ["on", "nopass", "sanitize-payload", "~*", "allkeys", "&*", "allchannels", "+@all", "allcommands"];
+    name == "user"
+        && *user == "default"
+        && rules.iter().all(|rule| open.contains(rule))
+        && has(&["on"])
+        && has(&["nopass"])
+        && has(&["~*", "allkeys"])
+        && has(&["&*", "allchannels"])
+        && has(&["+@all", "allcommands"])
+}
+
 fn save_line(current: &str, words: &[String]) -> String {
     let added = words.join(" ");
     if added.trim().is_empty() || current.is_empty() { added } else { format!("{current} {added}") }
@@ -322,7 +349,8 @@ mod tests {
             "client-output-buffer-limit",
             "normal 1024 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
         );
-        check(&["user default on nopass"], "user", "default on nopass");
+        let open = "user default on nopass sanitize-payload ~* &* +@all";
+        check(&[open], "user", "default on nopass sanitize-payload ~* &* +@all");
         check(&["slaveof no one"], "replicaof", "no one");
     }
 
@@ -354,6 +382,29 @@ mod tests {
             &["cluster-enabled yes", "port 60000"],
             "option 'port': the port for nodes would be 60000 + 10000, which is no port: set cluster-port",
         );
+    }
+
+    #[test]
+    fn what_would_leave_the_node_open_is_refused() {
+        for (line, mend) in [
+            ("user default off", "requirepass"),
+            ("user default on nopass", "requirepass"),
+            ("user default on #1234 ~* &* +@all", "requirepass"),
+            ("user alice on nopass ~* &* +@all", "requirepass"),
+            ("aclfile /etc/users.acl", "requirepass"),
+            ("rename-command CONFIG ", "leave the option out"),
+            ("tls-port 6380", "tunnel"),
+            ("tls-cluster yes", "tunnel"),
+            ("tls-replication yes", "tunnel"),
+        ] {
+            let name = line.split(' ').next().expect("a name");
+            let error = values(&[line]).expect_err("refused");
+            let begin = format!("the command line: option '{name}' would protect nothing here: ");
+            assert!(error.starts_with(&begin) && error.contains(mend), "{error}");
+        }
+        for line in ["tls-port 0", "tls-cluster no", "aclfile ", "tls-cert-file x", "unixsocket x"] {
+            assert!(values(&[line]).is_ok(), "{line}");
+        }
     }
 
     #[test]

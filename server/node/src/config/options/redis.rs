@@ -17,10 +17,18 @@ const WORDS: Kind = Kind::Words;
 /// How a signal shuts the server down.
 const SIGNAL: &[&str] = &["default", "save", "nosave", "now", "force"];
 
+/// What to do without TLS.
+const NO_TLS: &str =
+    "there is no TLS yet: leave the option out, and put a proxy or a tunnel that speaks TLS before the node";
+
+/// What to do without users.
+const NO_USERS: &str =
+    "there are no users and access lists yet: leave the option out, and let clients in by requirepass";
+
 /// The rows.
 pub(super) static OPTIONS: [OptionSpec; 113] = [
     kept("acl-pubsub-default", Kind::Word(&["allchannels", "resetchannels"]), "resetchannels"),
-    kept("aclfile", TEXT, "").fixed(),
+    kept("aclfile", TEXT, "").fixed().withheld(NO_USERS),
     kept("acllog-max-len", COUNT, "128"),
     kept("active-defrag-cycle-max", Kind::Integer(1, 99), "25"),
     kept("active-defrag-cycle-min", Kind::Integer(1, 99), "1"),
@@ -80,7 +88,9 @@ pub(super) static OPTIONS: [OptionSpec; 113] = [
     kept("rdb-save-incremental-fsync", BOOL, "yes"),
     kept("rdbchecksum", BOOL, "yes").fixed(),
     kept("rdbcompression", BOOL, "yes"),
-    kept("rename-command", WORDS, "").fixed().only_in_files(),
+    kept("rename-command", WORDS, "").fixed().only_in_files().withheld(
+        "commands keep their names here, and none can be taken away: leave the option out, and let in only clients that may use all",
+    ),
     kept("repl-backlog-ttl", COUNT, "3600"),
     kept("repl-disable-tcp-nodelay", BOOL, "no"),
     kept("repl-diskless-load", Kind::Word(&["disabled", "on-empty-db", "swapdb"]), "disabled"),
@@ -117,21 +127,21 @@ pub(super) static OPTIONS: [OptionSpec; 113] = [
     kept("tls-client-cert-file", TEXT, ""),
     kept("tls-client-key-file-pass", TEXT, ""),
     kept("tls-client-key-file", TEXT, ""),
-    kept("tls-cluster", BOOL, "no"),
+    kept("tls-cluster", BOOL, "no").withheld(NO_TLS),
     kept("tls-dh-params-file", TEXT, ""),
     kept("tls-key-file-pass", TEXT, ""),
     kept("tls-key-file", TEXT, ""),
-    kept("tls-port", PORT, "0"),
+    kept("tls-port", PORT, "0").withheld(NO_TLS),
     kept("tls-prefer-server-ciphers", BOOL, "no"),
     kept("tls-protocols", WORDS, ""),
-    kept("tls-replication", BOOL, "no"),
+    kept("tls-replication", BOOL, "no").withheld(NO_TLS),
     kept("tls-session-cache-size", INT, "20480"),
     kept("tls-session-cache-timeout", INT, "300"),
     kept("tls-session-caching", BOOL, "yes"),
     kept("tracking-table-max-keys", COUNT, "1000000"),
     kept("unixsocketperm", TEXT, "0").fixed(),
     kept("unixsocket", TEXT, "").fixed(),
-    kept("user", WORDS, "").fixed().only_in_files(),
+    kept("user", WORDS, "").fixed().only_in_files().withheld(NO_USERS),
     kept("use-exit-on-panic", BOOL, "no").hidden(),
     kept("key-load-delay", Kind::Integer(i32::MIN as i64, i32::MAX as u64), "0").hidden(),
     kept("watchdog-period", INT, "0").hidden(),
