@@ -2,7 +2,12 @@
 //!
 //! They start the server's own binary, kill it without warning, and ask it over RESP, as an operator would.
 
-use nuthatch_cluster_tests::process::{Server, eventually};
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use nuthatch_cluster_tests::process::{Server, eventually, free_port};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_nuthatch-under-test");
 
@@ -226,4 +231,20 @@ fn a_node_saves_when_it_is_asked_to_and_comes_back_empty() {
     node.restart();
     eventually("it serves its slots again", || is_ok(&node));
     assert_eq!(node.command("DBSIZE"), "0");
+}
+
+#[test]
+fn a_local_cluster_with_a_password_becomes_ready() {
+    let port = free_port().to_string();
+    let dir = env::temp_dir().join(format!("nuthatch-dev-password-{port}"));
+    let mut command = Command::new(SERVER);
+    command.args(["dev", "--port", &port, "--primaries", "1", "--dir"]).arg(&dir);
+    command.args(["--", "--requirepass", "foo"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut dev = command.spawn().expect("started");
+    // It says nothing before the cluster is ready, and ends if it does not become so.
+    let first = BufReader::new(dev.stdout.take().expect("piped")).lines().next();
+    dev.kill().and_then(|()| dev.wait()).expect("ended");
+    fs::remove_dir_all(&dir).expect("removed");
+    let first = first.expect("a line").expect("text");
+    assert!(first.starts_with("A cluster of 1 nodes is ready"), "{first}");
 }

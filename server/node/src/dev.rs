@@ -13,7 +13,7 @@ mod table;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
@@ -22,6 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
 use crate::clock;
+use crate::config::{Config, ConfigError, Request};
 use children::{Child, ChildError, Children};
 use form::FormError;
 
@@ -95,6 +96,9 @@ enum DevError {
         /// A node of that run, as its directory is named.
         found: String,
     },
+    /// The options for the nodes.
+    #[error("behind --: {0}")]
+    Options(#[from] ConfigError),
     /// A child.
     #[error(transparent)]
     Child(#[from] ChildError),
@@ -138,9 +142,10 @@ fn start(arguments: &Arguments) -> Result<(), DevError> {
     let ports = ports(arguments.port, arguments.primaries)?;
     let mut home = Home::new(arguments)?;
     home.check(&ports)?;
+    let password = password(&ports, &home.path, &arguments.options)?;
     // One thread: children are told to end when the thread that started them does.
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(run_cluster(&ports, &home.path, &arguments.options));
+    let ended = runtime.block_on(run_cluster(&ports, &home.path, &arguments.options, password));
     // Who reads of an error wants to see the logs that it names.
     home.temporary &= ended.is_ok();
     ended
@@ -156,6 +161,18 @@ fn ports(first: u16, nodes: u16) -> Result<Vec<u16>, DevError> {
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| DevError::Taken { port })?;
     }
     Ok(ports)
+}
+
+/// The password that the nodes will ask for; an error if their options are wrong.
+fn password(ports: &[u16], dir: &Path, options: &[String]) -> Result<Option<String>, ConfigError> {
+    let mut words: Vec<_> = ["--port", &ports[0].to_string()].map(str::to_owned).to_vec();
+    words.extend(["--cluster-enabled", "yes", "--dir"].map(str::to_owned));
+    words.push(dir.to_string_lossy().into_owned());
+    words.extend(options.iter().cloned());
+    Ok(match Config::from_arguments(&words)? {
+        Request::Run(config) => config.settings().requirepass.clone(),
+        Request::Version | Request::Help => None,
+    })
 }
 
 /// The directory of the nodes' directories; removed at the end if it is temporary.
@@ -220,7 +237,12 @@ impl Signals {
     }
 }
 
-async fn run_cluster(ports: &[u16], dir: &std::path::Path, options: &[String]) -> Result<(), DevError> {
+async fn run_cluster(
+    ports: &[u16],
+    dir: &Path,
+    options: &[String],
+    password: Option<String>,
+) -> Result<(), DevError> {
     let began = clock::monotonic();
     // From the first child on, a signal must end the children in good order.
     let mut signals = Signals::new()?;
@@ -229,7 +251,7 @@ async fn run_cluster(ports: &[u16], dir: &std::path::Path, options: &[String]) -
         children.add(Child::start(port, ports, dir, options)?);
     }
     let formed = tokio::select! {
-        formed = timeout(FORM_WITHIN, form::form(ports)) => match formed {
+        formed = timeout(FORM_WITHIN, form::form(ports, password.as_deref())) => match formed {
             Ok(formed) => formed.map_err(DevError::from),
             Err(_) => Err(DevError::TooSlow { dir: dir.to_owned() }),
         },
@@ -243,7 +265,7 @@ async fn run_cluster(ports: &[u16], dir: &std::path::Path, options: &[String]) -
             return Err(error);
         }
     };
-    table::print(&nodes, ports[0], dir, clock::monotonic() - began);
+    table::print(&nodes, password.is_some(), dir, clock::monotonic() - began);
     let ended = tokio::select! {
         died = children.first_death() => Err(died.into()),
         () = signals.first() => Ok(()),
@@ -285,6 +307,17 @@ mod tests {
         assert!(unknown.contains("'--bogus'") && unknown.contains("nuthatch dev --help"), "{unknown}");
         assert_eq!(unknown.lines().count(), 1, "{unknown}");
         assert!(refused(&["--help"]).contains("Runs a local cluster"));
+    }
+
+    #[test]
+    fn the_options_of_the_nodes_are_read_before_they_start() {
+        let read = |options: &[&str]| {
+            let options: Vec<_> = options.iter().map(|&word| word.to_owned()).collect();
+            password(&[7001], &std::env::temp_dir(), &options).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["--requirepass", "foo"]), Ok(Some("foo".to_owned())));
+        assert!(read(&["--hz", "x"]).expect_err("no number").contains("option 'hz' does not take 'x'"));
     }
 
     #[test]

@@ -41,10 +41,11 @@ pub(super) struct FormedNode {
 }
 
 /// Makes the nodes at these ports a cluster.
-pub(super) async fn form(ports: &[u16]) -> Result<Vec<FormedNode>, FormError> {
+pub(super) async fn form(ports: &[u16], password: Option<&str>) -> Result<Vec<FormedNode>, FormError> {
     let mut probes = Vec::new();
     for &port in ports {
-        probes.push((port, connected(port).await));
+        let probe = connected(port, password).await;
+        probes.push((port, probe.map_err(|source| FormError::Probe { port, source })?));
     }
     for (port, probe) in &mut probes {
         let failed = |source| FormError::Probe { port: *port, source };
@@ -63,15 +64,13 @@ pub(super) async fn form(ports: &[u16]) -> Result<Vec<FormedNode>, FormError> {
     Ok(nodes)
 }
 
-/// A connection to a node that has just been started.
-async fn connected(port: u16) -> Probe {
+/// A connection to a node that has just been started. One that does not answer yet is asked again, one that refuses is not.
+async fn connected(port: u16, password: Option<&str>) -> Result<Probe, ProbeError> {
     loop {
-        if let Ok(mut probe) = Probe::connect(port).await
-            && probe.ask(&["PING"]).await.is_ok()
-        {
-            return probe;
+        match Probe::connect(port, password).await {
+            Err(ProbeError::Io(_)) => sleep(PAUSE).await,
+            answered => return answered,
         }
-        sleep(PAUSE).await;
     }
 }
 

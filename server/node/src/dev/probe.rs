@@ -43,10 +43,19 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    /// Connects to the node of that port.
-    pub(super) async fn connect(port: u16) -> Result<Self, ProbeError> {
+    /// Connects to the node of that port, and makes sure that it answers who has this password.
+    pub(super) async fn connect(port: u16, password: Option<&str>) -> Result<Self, ProbeError> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-        Ok(Self { stream, received: Vec::new(), decoder: FrameDecoder::default() })
+        let mut probe = Self { stream, received: Vec::new(), decoder: FrameDecoder::default() };
+        if let Some(password) = password {
+            let reply = probe.ask_all(&[vec!["AUTH".to_owned(), password.to_owned()]]).await?.pop();
+            if let Some(error) = reply.as_ref().and_then(Frame::as_error) {
+                // Not with the password, which the caller would print.
+                return Err(ProbeError::Refused { request: "AUTH".to_owned(), error: error.to_owned() });
+            }
+        }
+        probe.ask(&["PING"]).await?;
+        Ok(probe)
     }
 
     /// Sends the requests at once; the replies, in order.

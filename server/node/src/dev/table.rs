@@ -13,11 +13,13 @@ const RANGES_SHOWN: usize = 4;
 
 /// Prints the table, and the line to copy.
 #[expect(clippy::print_stdout, reason = "the command's output is for the terminal")]
-pub(super) fn print(nodes: &[FormedNode], port: u16, dir: &Path, took: Duration) {
-    print!("{}", text(nodes, port, dir, took));
+pub(super) fn print(nodes: &[FormedNode], has_password: bool, dir: &Path, took: Duration) {
+    print!("{}", text(nodes, has_password, dir, took));
 }
 
-fn text(nodes: &[FormedNode], port: u16, dir: &Path, took: Duration) -> String {
+fn text(nodes: &[FormedNode], has_password: bool, dir: &Path, took: Duration) -> String {
+    let port = nodes.first().map_or(0, |node| node.port);
+    let ask = if has_password { " --askpass" } else { "" };
     let mut text = format!("A cluster of {} nodes is ready ({:.1} s).\n\n", nodes.len(), took.as_secs_f64());
     text.push_str("  node      port   cluster port  slots  ranges\n");
     for node in nodes {
@@ -31,7 +33,7 @@ fn text(nodes: &[FormedNode], port: u16, dir: &Path, took: Duration) -> String {
         ));
     }
     text.push_str(&format!(
-        "\n  redis-cli -c -p {port}\n\nLogs and files: {}\nCtrl-C stops all nodes.\n",
+        "\n  redis-cli -c -p {port}{ask}\n\nLogs and files: {}\nCtrl-C stops all nodes.\n",
         dir.display()
     ));
     text
@@ -65,11 +67,12 @@ mod tests {
         let slot = |number| Slot::new(number).expect("a slot");
         let ranges = (0..6).filter_map(|n| SlotRange::new(slot(n * 10), slot(n * 10 + n))).collect();
         let nodes = [FormedNode { port: 7001, id: "0123456789".to_owned(), ranges }];
-        let text = text(&nodes, 7001, Path::new("/x"), Duration::from_millis(1234));
+        let shown = |has_password| text(&nodes, has_password, Path::new("/x"), Duration::from_millis(1234));
         let expected = "A cluster of 1 nodes is ready (1.2 s).\n\n\
             \x20 node      port   cluster port  slots  ranges\n\
             \x20 01234567  7001   17001         21     0 10-11 20-22 30-33 and 2 more\n\n\
             \x20 redis-cli -c -p 7001\n\nLogs and files: /x\nCtrl-C stops all nodes.\n";
-        assert_eq!(text, expected);
+        assert_eq!(shown(false), expected);
+        assert!(shown(true).contains("redis-cli -c -p 7001 --askpass\n"));
     }
 }
