@@ -63,13 +63,15 @@ enum DevError {
     Replicas(u16),
     /// There are not that many ports.
     #[error(
-        "--port {port}: {nodes} nodes would need ports up to {port} + {nodes} + 10000: choose a lower one"
+        "--port {port}: {nodes} nodes would need ports up to {last}, and 1 to 65535 are those there are: choose another"
     )]
     Ports {
         /// The first.
         port: u16,
         /// How many are needed.
         nodes: u16,
+        /// The last one, for nodes.
+        last: u32,
     },
     /// A port is in use.
     #[error("port {port} is taken: end what listens there, or choose other ports with --port")]
@@ -116,6 +118,18 @@ enum DevError {
     System(#[from] io::Error),
 }
 
+impl DevError {
+    /// Whether it sends the reader to the logs of the nodes.
+    fn names_logs(&self) -> bool {
+        match self {
+            Self::Child(ChildError::Died { .. }) | Self::TooSlow { .. } => true,
+            Self::Child(ChildError::Start { .. } | ChildError::Watch { .. }) => false,
+            Self::Replicas(_) | Self::Ports { .. } | Self::Taken { .. } | Self::Dir { .. } => false,
+            Self::OtherCluster { .. } | Self::Options(_) | Self::Form(_) | Self::System(_) => false,
+        }
+    }
+}
+
 /// Runs `nuthatch dev` with these arguments. `Err` is the text to print, and whether that is an error.
 pub(crate) fn run(arguments: &[String]) -> Result<(), (String, bool)> {
     let words = std::iter::once("nuthatch dev".to_owned()).chain(arguments.iter().cloned());
@@ -147,14 +161,15 @@ fn start(arguments: &Arguments) -> Result<(), DevError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(run_cluster(&ports, &home.path, &arguments.options, password));
     // Who reads of an error wants to see the logs that it names.
-    home.temporary &= ended.is_ok();
+    home.temporary &= !ended.as_ref().is_err_and(DevError::names_logs);
     ended
 }
 
 /// The ports for clients; an error if they or those for nodes are in use.
 fn ports(first: u16, nodes: u16) -> Result<Vec<u16>, DevError> {
-    if first == 0 || first.checked_add(nodes).and_then(|end| end.checked_add(CLUSTER_PORT_OFFSET)).is_none() {
-        return Err(DevError::Ports { port: first, nodes });
+    let last = u32::from(first) + u32::from(nodes.saturating_sub(1)) + u32::from(CLUSTER_PORT_OFFSET);
+    if first == 0 || last > u32::from(u16::MAX) {
+        return Err(DevError::Ports { port: first, nodes, last });
     }
     let ports: Vec<_> = (first..first + nodes).collect();
     for port in ports.iter().flat_map(|&port| [port, port + CLUSTER_PORT_OFFSET]) {
@@ -299,9 +314,12 @@ mod tests {
             refused(&["--replicas", "1"]),
             "nuthatch dev: --replicas 1: replication is not there yet: leave the option out\n"
         );
-        assert!(
-            refused(&["--port", "60000"]).starts_with("nuthatch dev: --port 60000: 3 nodes would need ports")
+        assert_eq!(
+            refused(&["--port", "65530"]),
+            "nuthatch dev: --port 65530: 3 nodes would need ports up to 75532, and 1 to 65535 are those there are: choose another\n"
         );
+        assert!(ports(55_534, 3).is_err_and(|error| matches!(error, DevError::Ports { .. })));
+        assert!(!ports(55_533, 3).is_err_and(|error| matches!(error, DevError::Ports { .. })));
         assert!(refused(&["--primaries", "0"]).contains("--primaries"));
         let unknown = refused(&["--bogus"]);
         assert!(unknown.contains("'--bogus'") && unknown.contains("nuthatch dev --help"), "{unknown}");
