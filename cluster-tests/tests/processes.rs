@@ -244,7 +244,8 @@ fn a_local_cluster_with_a_password_becomes_ready() {
     // It says nothing before the cluster is ready, and ends if it does not become so.
     let first = BufReader::new(dev.stdout.take().expect("piped")).lines().next();
     dev.kill().and_then(|()| dev.wait()).expect("ended");
-    fs::remove_dir_all(&dir).expect("removed");
+    // The node ends a moment after who started it, and may still write.
+    let _ = fs::remove_dir_all(&dir);
     let first = first.expect("a line").expect("text");
     assert!(first.starts_with("A cluster of 1 nodes is ready"), "{first}");
 }

@@ -214,6 +214,11 @@ impl Prepared {
         }
         huge_pages::set(settings.disable_thp);
         let listeners = listen(&settings, "port", settings.port)?;
+        if settings.port == 0
+            && let Some(listener) = listeners.first()
+        {
+            config.note("port", &listener.local_addr()?.port().to_string());
+        }
         let clients = limits::room_for_clients(&settings);
         if clients == 0 {
             return Err(StartError::Descriptors);

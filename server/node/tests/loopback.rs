@@ -517,3 +517,14 @@ fn a_subscriber_that_wants_no_replies_hears_its_subscriptions() {
     subscriber.expect("*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n");
     subscriber.check(request(&["UNSUBSCRIBE"]), "*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n");
 }
+
+#[test]
+fn a_port_that_was_chosen_is_shown() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    client.send(request(&["CONFIG", "GET", "port"]));
+    client.expect("*2\r\n$4\r\nport\r\n");
+    assert_eq!(client.bulk(), server.address.port().to_string());
+    client.send(request(&["INFO", "server"]));
+    assert!(client.bulk().contains(&format!("tcp_port:{}\r\n", server.address.port())));
+}

@@ -108,6 +108,12 @@ impl Values {
                 "the node stays in front: leave the option out and use a service manager, or `&`".to_owned();
             return Err(ConfigError::Conflict { name: "daemonize", reason });
         }
+        if self.number::<u16>("port") == 0 && !self.text("unixsocket").is_empty() {
+            let reason = "0 is any port that is free here, not none, and there are no Unix sockets: leave unixsocket out, and \
+                          say on which port and which addresses (bind) to listen"
+                .to_owned();
+            return Err(ConfigError::Conflict { name: "port", reason });
+        }
         let cluster = self.cluster()?;
         let replication = self.replication()?;
         if cluster.enabled && replication.primary.is_some() {
@@ -234,6 +240,10 @@ impl Values {
     fn cluster(&self) -> Result<ClusterSettings, ConfigError> {
         let enabled = self.yes("cluster-enabled");
         let clients: u16 = self.number("port");
+        if enabled && clients == 0 {
+            let reason = "a node of a cluster needs one that stays: choose it".to_owned();
+            return Err(ConfigError::Conflict { name: "port", reason });
+        }
         let port = match (self.number("cluster-port"), clients.checked_add(CLUSTER_PORT_OFFSET)) {
             (0, Some(port)) => port,
             (0, None) if enabled => {
@@ -405,6 +415,20 @@ mod tests {
         for line in ["tls-port 0", "tls-cluster no", "aclfile ", "tls-cert-file x", "unixsocket x"] {
             assert!(values(&[line]).is_ok(), "{line}");
         }
+    }
+
+    #[test]
+    fn port_0_is_no_door_that_is_shut() {
+        assert!(values(&["port 0"]).is_ok());
+        refused(
+            &["port 0", "unixsocket /run/redis.sock"],
+            "option 'port': 0 is any port that is free here, not none, and there are no Unix sockets: leave unixsocket out, and \
+             say on which port and which addresses (bind) to listen",
+        );
+        refused(
+            &["port 0", "cluster-enabled yes"],
+            "option 'port': a node of a cluster needs one that stays: choose it",
+        );
     }
 
     #[test]

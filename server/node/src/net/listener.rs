@@ -44,25 +44,51 @@ fn addresses(word: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-/// Listens on that port at every address of `bind`; an error names the one that did not work.
+/// How often another free port is tried.
+const TRIES: usize = 20;
+
+/// Listens on that port at every address of `bind`; an error names the one that did not work. Port 0 is one that is free at all
+/// of them.
 pub(crate) fn listen(
     settings: &Settings,
     port: u16,
 ) -> Result<Vec<std::net::TcpListener>, (String, io::Error)> {
+    let mut tried = 1;
+    loop {
+        match listen_once(settings, port) {
+            // The port that the system gave at one address is somebody's at another.
+            Err((_, error)) if port == 0 && tried < TRIES && error.kind() == io::ErrorKind::AddrInUse => {
+                tried += 1
+            }
+            ended => return ended,
+        }
+    }
+}
+
+fn listen_once(
+    settings: &Settings,
+    mut port: u16,
+) -> Result<Vec<std::net::TcpListener>, (String, io::Error)> {
     let mut listeners = Vec::new();
     for word in &settings.bind {
         let (host, optional) = word.strip_prefix('-').map_or((word.as_str(), false), |host| (host, true));
-        let bound = addresses(host, port).and_then(|addresses| {
-            addresses
-                .into_iter()
-                .map(|address| bind(address, settings.tcp_backlog))
-                .collect::<io::Result<Vec<_>>>()
-        });
-        match bound {
+        match bind_all(host, &mut port, settings.tcp_backlog) {
             Ok(bound) => listeners.extend(bound),
             Err(error) if optional && is_absent(&error) => {}
             Err(error) => return Err((format!("{host}:{port}"), error)),
         }
+    }
+    Ok(listeners)
+}
+
+/// Listens at the addresses that a word stands for. The first of all chooses the port, if it is to be chosen.
+fn bind_all(host: &str, port: &mut u16, backlog: u32) -> io::Result<Vec<std::net::TcpListener>> {
+    let mut listeners = Vec::new();
+    for mut address in addresses(host, *port)? {
+        address.set_port(*port);
+        let listener = bind(address, backlog)?;
+        *port = listener.local_addr()?.port();
+        listeners.push(listener);
     }
     Ok(listeners)
 }
@@ -179,5 +205,17 @@ mod tests {
         let (name, _) =
             listen(&settings(&["--port", "0", "--bind", "192.0.2.1"]), 0).expect_err("no such address");
         assert_eq!(name, "192.0.2.1:0");
+    }
+
+    #[test]
+    fn a_port_that_is_chosen_is_the_same_everywhere() {
+        let listeners =
+            listen(&settings(&["--port", "0", "--bind", "127.0.0.1", "127.0.0.2", "127.0.0.3"]), 0)
+                .expect("listening");
+        let mut ports: Vec<_> =
+            listeners.iter().map(|listener| listener.local_addr().expect("an address").port()).collect();
+        assert_eq!(ports.len(), 3);
+        ports.dedup();
+        assert!(ports.len() == 1 && ports[0] != 0, "{ports:?}");
     }
 }

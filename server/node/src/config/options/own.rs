@@ -7,7 +7,7 @@ use super::{INT, Kind, OptionSpec, PORT, works};
 
 /// The rows.
 pub(super) static OPTIONS: [OptionSpec; 44] = [
-    works("port", PORT, "6379", "The port for clients. 0: any that is free.").only_restart(),
+    works("port", PORT, "6379", "The port for clients. 0: any that is free at all addresses, which the log and `CONFIG GET` name.").only_restart(),
     works("bind", Kind::Addresses, "* -::*", "The addresses to listen on. One with the prefix `-` is passed over if the machine does not have it.").only_restart(),
     works("tcp-backlog", INT, "511", "How many connections may wait to be accepted.").fixed(),
     works("tcp-keepalive", INT, "300", "After how many idle seconds the kernel probes whether a new connection's client is still there. 0: never."),
