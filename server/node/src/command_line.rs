@@ -25,8 +25,17 @@ Commands:
 
 /// Runs the binary with these arguments (without the program's name).
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    let arguments: Vec<String> =
-        arguments.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<String> = match arguments
+        .into_iter()
+        .map(OsString::into_string)
+        .collect::<Result<_, OsString>>()
+    {
+        Ok(arguments) => arguments,
+        // Another text in its place could be a password that nobody knows.
+        Err(word) => {
+            return fail(&format!("nuthatch: '{}' is no UTF-8: write it in that encoding\n", word.display()));
+        }
+    };
     match arguments.split_first() {
         Some((command, rest)) if command == "server" => server(rest),
         Some((command, rest)) if command == "dev" => dev(rest),
@@ -58,8 +67,8 @@ fn server(arguments: &[String]) -> ExitCode {
         Ok(Request::Run(config)) => *config,
         Ok(Request::Version) => return say(&version()),
         Ok(Request::Help) => {
-            let usage = "Usage: nuthatch server [file] [--option value ...]\n\nOptions, also as lines `option value` of \
-                         the file:\n";
+            let usage = "Usage: nuthatch server [file] [-] [--option value ...]\n\nOptions, also as lines `option value` of \
+                         the file, or of the standard input (-):\n";
             return say(&format!("{usage}{}", reference::help()));
         }
         Err(error) => return fail(&format!("nuthatch: {error}\n")),

@@ -19,6 +19,11 @@ pub enum Place {
         /// Its line, from 1.
         line: usize,
     },
+    /// In what came in from the standard input.
+    Stdin {
+        /// Its line, from 1.
+        line: usize,
+    },
     /// Among the arguments.
     Arguments,
 }
@@ -27,6 +32,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line } => write!(f, "{}, line {line}", path.display()),
+            Self::Stdin { line } => write!(f, "the standard input, line {line}"),
             Self::Arguments => f.write_str("the command line"),
         }
     }
@@ -98,6 +104,30 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// A file that another names cannot be read.
+    #[error("{place}: cannot include {}: {source}", path.display())]
+    Included {
+        /// Which.
+        path: PathBuf,
+        /// Where it is named.
+        place: Place,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The standard input cannot be read.
+    #[error("cannot read the configuration from the standard input: {source}")]
+    Stdin {
+        /// Why not.
+        source: io::Error,
+    },
+    /// A line is no text.
+    #[error("{place}: the value of '{name}' is no UTF-8: write the file in that encoding")]
+    Encoding {
+        /// The option.
+        name: String,
+        /// Where it stands.
+        place: Place,
     },
     /// Files include each other without end.
     #[error("{place}: files are included too deep: does one include itself?")]

@@ -60,6 +60,8 @@ pub(crate) fn parse_memory(text: &str) -> Option<u64> {
         "gb" => 1 << 30,
         _ => return None,
     };
+    // Rust would take a sign here.
+    let digits = Some(digits).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
@@ -219,7 +221,9 @@ fn memory(value: &str, min: u64) -> Result<String, String> {
 }
 
 fn integer(value: &str, min: i64, max: u64) -> Result<String, String> {
-    let Ok(number) = value.parse::<i128>() else {
+    // As Redis writes numbers: with no sign but a minus, and no zero before another digit.
+    let number = value.parse::<i128>().ok().filter(|number| number.to_string() == value);
+    let Some(number) = number else {
         return Err("argument couldn't be parsed into an integer".to_owned());
     };
     if number < i128::from(min) || number > i128::from(max) {
@@ -295,7 +299,9 @@ mod tests {
     #[test]
     fn values_take_their_printed_form() {
         check(Kind::Bool, "YES", Ok("yes"));
-        check(Kind::Integer(0, 65535), "07001", Ok("7001"));
+        check(Kind::Integer(0, 65535), "7001", Ok("7001"));
+        check(Kind::Integer(-1, 65535), "-1", Ok("-1"));
+        check(Kind::Memory(0), "064mb", Ok("67108864"));
         check(Kind::Memory(0), "64mb", Ok("67108864"));
         check(Kind::Memory(0), "1G", Ok("1000000000"));
         check(Kind::Word(&["notice", "debug"]), "Debug", Ok("debug"));
@@ -323,6 +329,11 @@ mod tests {
     fn wrong_values_are_refused_in_the_words_of_redis() {
         check(Kind::Bool, "1", Err("argument must be 'yes' or 'no'"));
         check(Kind::Integer(1, 9), "x", Err("argument couldn't be parsed into an integer"));
+        for number in ["+5", "05", "-0", "00", ""] {
+            check(Kind::Integer(0, 9), number, Err("argument couldn't be parsed into an integer"));
+        }
+        check(Kind::Memory(0), "+5", Err("argument must be a memory value"));
+        check(Kind::MemoryOrPercent, "+5", Err("argument must be a memory or percent value"));
         check(Kind::Integer(1, 9), "10", Err("argument must be between 1 and 9 inclusive"));
         check(Kind::Integer(-1, 9), "-2", Err("argument must be between -1 and 9 inclusive"));
         let least = "argument must be between 1048576 and 9223372036854775807 inclusive";
