@@ -147,7 +147,8 @@ impl Replication {
         self.ready.load(Ordering::Acquire) == epoch.0 + 1
     }
 
-    fn set_ready(&self, epoch: Option<Epoch>) -> bool {
+    /// This node has taken its part in that epoch, or in none; whether that is news.
+    pub(crate) fn set_ready(&self, epoch: Option<Epoch>) -> bool {
         let ready = epoch.map_or(0, |epoch| epoch.0 + 1);
         self.ready.swap(ready, Ordering::AcqRel) != ready
     }

@@ -246,21 +246,30 @@ mod tests {
     #[test]
     fn a_primary_that_becomes_a_replica_keeps_its_copy_behind_shut_gates() {
         let engine = Arc::new(Engine::new(EngineOptions { databases: 1, in_cluster: true, hash_seed: 1 }));
-        let mut gates = Gates::new(Arc::clone(&engine), Arc::new(NoEffects), Arc::new(Replication::new().0))
-            .expect("a thread");
+        let replication = Arc::new(Replication::new().0);
+        let mut gates =
+            Gates::new(Arc::clone(&engine), Arc::new(NoEffects), Arc::clone(&replication)).expect("a thread");
         let (one, two) = (NodeId([1; 20]), NodeId([2; 20]));
         let topology = after(&two_nodes(), TopologyChange::Replicate { node: two, primary: one });
+        let slot = Slot::of_key(b"{t}");
+        publish(&mut gates, &topology);
+        assert!(!gates.states[slot.index()].open, "it is granted the slot and does not serve yet");
+        replication.set_ready(topology.owner(slot).map(|shard| shard.epoch));
         publish(&mut gates, &topology);
         fill(&engine);
-        let slot = Slot::of_key(b"{t}");
 
         let shard = topology.owner(slot).expect("it has one").clone();
         let (id, epoch, isr_version, by) = (shard.id, shard.epoch, shard.isr_version, shard.primary);
         let member = Grant { node: two, incarnation: topology.node(two).expect("a member").incarnation };
         let grown = after(&topology, TopologyChange::GrowIsr { shard: id, epoch, isr_version, by, member });
         let promote = TopologyChange::Promote { shard: id, epoch, primary: member, fenced: vec![by] };
-        publish(&mut gates, &after(&grown, promote));
+        let promoted = after(&grown, promote);
+        publish(&mut gates, &promoted);
         assert_eq!(engine.count_keys_in_slot(0, slot), KEYS);
         assert!(!gates.states[slot.index()].open);
+        replication.set_ready(promoted.owner(slot).map(|shard| shard.epoch));
+        publish(&mut gates, &promoted);
+        assert!(gates.states[slot.index()].open, "its readers are let in when it is a copy");
+        assert_eq!(engine.count_keys_in_slot(0, slot), KEYS);
     }
 }
