@@ -243,7 +243,7 @@ mod tests {
             assert_eq!(config(given).get(&[b"dir"]), [("dir".to_owned(), here.clone())], "{given}");
         }
         let config = config("--dir / --enable-protected-configs yes");
-        config.set(&[("dir".to_owned(), ".".to_owned())], true).expect("a directory");
+        config.set(&[("dir".to_owned(), ".".to_owned())], true, |_| Ok(())).expect("a directory");
         assert_eq!(config.get(&[b"dir"])[0].1, here);
         assert_eq!(config.settings().dir.display().to_string(), here);
     }
