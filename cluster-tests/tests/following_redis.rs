@@ -128,8 +128,9 @@ fn moves_in_under_load(options: &[&str]) {
     });
     assert_eq!(ours.command("EXISTS old"), "0");
     assert_eq!(ours.command("SET a 1"), "READONLY You can't write against a read only replica.");
-    // Keys whose time has come go when the primary says so, and it does when they are asked for.
-    eventually("short keys go", || redis.command("EVAL return(#redis.call('KEYS','short:*')) 0") == "0");
+    // Keys whose time has come go when the primary says so. Until then they count there, though nobody sees them.
+    let hidden = "EVAL return(redis.call('DBSIZE')-#redis.call('KEYS','*')+#redis.call('KEYS','short:*')) 0";
+    eventually("short keys go", || redis.command(hidden) == "0");
     eventually("they go here as well", || {
         await_all(&ours, &redis);
         ours.command("DBSIZE") == redis.command("DBSIZE")

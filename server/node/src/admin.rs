@@ -294,8 +294,8 @@ pub(crate) async fn wait(
             reply.ok();
         }
         Deferral::Migrate => migrate::migrate(thread, session, args, &mut reply).await,
-        Deferral::Wait => wait::wait(node, args, &mut reply).await,
-        Deferral::WaitAof => wait::wait_aof(args, &mut reply).await,
+        Deferral::Wait => wait::wait(node, &session.client, args, &mut reply).await,
+        Deferral::WaitAof => wait::wait_aof(&session.client, args, &mut reply).await,
         Deferral::Cluster(change) => match &node.cluster {
             Some(handle) => {
                 let call = cluster::Call { handle, engine: &node.engine, args, unfinished: unfinished(node) };

@@ -190,7 +190,7 @@ fn flags(client: &Client, transaction: &TransactionState) -> String {
         (client.is_monitor(), 'O'),
         (client.is_subscribed(), 'P'),
         (transaction.queued.is_some(), 'x'),
-        (client.blocked().is_some(), 'b'),
+        (client.is_blocked(), 'b'),
         (transaction.touched.as_ref().is_some_and(TouchFlag::is_touched), 'd'),
         (client.readonly(), 'r'),
         (client.no_evict(), 'e'),

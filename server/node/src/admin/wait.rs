@@ -5,7 +5,6 @@
 //! There is no append-only file, and replicas do not tell of theirs: WAITAOF refuses to wait for this node's, and waits for
 //! those of others until the time is over, or for good.
 
-use std::future::pending;
 use std::time::Duration;
 
 use nuthatch_proto::ids::{ReplicationOffset, Timestamp};
@@ -15,6 +14,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{Call, Deferral, Flow};
 use crate::clock;
+use crate::net::blocked::UNBLOCKED;
+use crate::net::clients::Client;
 use crate::node::Node;
 
 /// How often it is looked who has said so.
@@ -89,19 +90,28 @@ pub(super) fn begin(call: &Call<'_>, reply: &mut ReplyWriter<'_>) -> Flow {
     Flow::Done
 }
 
-pub(super) async fn wait(node: &Node, args: Args<'_>, reply: &mut ReplyWriter<'_>) {
+/// Waits until something is so, the time is over, or somebody ends the wait; whether that is an error.
+async fn wait_until(client: &Client, timeout: Option<Duration>, is_so: impl Fn() -> bool) -> bool {
+    let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    client.begin_replica_wait();
+    while !is_so() && client.waits_for_replicas() && until.is_none_or(|until| Instant::now() < until) {
+        sleep(LOOK_EVERY).await;
+    }
+    client.end_replica_wait()
+}
+
+pub(super) async fn wait(node: &Node, client: &Client, args: Args<'_>, reply: &mut ReplyWriter<'_>) {
     let (replicas, timeout) = match parse(args, clock::now()) {
         Ok(asked) => asked,
         Err(error) => return reply.error(error),
     };
     let wanted = usize::try_from(replicas).unwrap_or(0);
-    let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let point = Point::now(node);
     if node.feed.is_on() {
         node.feed.say(0, &[b"REPLCONF", b"GETACK", b"*"]);
     }
-    while point.reached(node) < wanted && until.is_none_or(|until| Instant::now() < until) {
-        sleep(LOOK_EVERY).await;
+    if wait_until(client, timeout, || point.reached(node) >= wanted).await {
+        return reply.error(UNBLOCKED);
     }
     reply.count(point.reached(node));
 }
@@ -122,13 +132,12 @@ pub(crate) fn none_in_file(reply: &mut ReplyWriter<'_>) {
     reply.integer(0);
 }
 
-pub(super) async fn wait_aof(args: Args<'_>, reply: &mut ReplyWriter<'_>) {
+pub(super) async fn wait_aof(client: &Client, args: Args<'_>, reply: &mut ReplyWriter<'_>) {
     match parse_aof(args, clock::now()) {
         Err(error) => reply.error(error),
         Ok((_, timeout)) => {
-            match timeout {
-                Some(timeout) => sleep(timeout).await,
-                None => pending().await,
+            if wait_until(client, timeout, || false).await {
+                return reply.error(UNBLOCKED);
             }
             none_in_file(reply);
         }

@@ -10,6 +10,9 @@ use parking_lot::Mutex;
 
 use super::clients::Client;
 
+/// What a client is told whose wait was ended by CLIENT UNBLOCK with ERROR.
+pub(crate) const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+
 /// A wait that has begun.
 #[derive(Debug)]
 pub(crate) struct Blocked {

@@ -62,12 +62,23 @@ pub(crate) struct Client {
     signals: AtomicU8,
     transaction: Mutex<TransactionState>,
     blocked: Mutex<Option<Arc<Waiter>>>,
+    /// Whether it waits for replicas: one of the numbers below.
+    replica_wait: AtomicU8,
     waker: Mutex<Option<Waker>>,
     labels: Mutex<Option<Box<Labels>>>,
     pushes: Pushes,
     subscriptions: Mutex<Option<Box<Subscriptions>>>,
     limits: Arc<OutputLimits>,
 }
+
+/// The client waits for no replica.
+const NO_WAIT: u8 = 0;
+/// It does, by WAIT or WAITAOF.
+const WAITS: u8 = 1;
+/// It is to wait no longer, as if its time were over.
+const WAITED: u8 = 2;
+/// It is to wait no longer, and to be told that it is an error.
+const UNBLOCKED: u8 = 3;
 
 /// The client is to end.
 const KILLED: u8 = 1;
@@ -139,6 +150,26 @@ impl Client {
     /// Notes what it waits for.
     pub(crate) fn set_blocked(&self, waiter: Option<Arc<Waiter>>) {
         *self.blocked.lock() = waiter;
+    }
+
+    /// Whether it waits for keys or for replicas.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.replica_wait.load(Ordering::Relaxed) != NO_WAIT || self.blocked.lock().is_some()
+    }
+
+    /// It begins to wait for replicas.
+    pub(crate) fn begin_replica_wait(&self) {
+        self.replica_wait.store(WAITS, Ordering::Relaxed);
+    }
+
+    /// Whether it is still to wait for replicas.
+    pub(crate) fn waits_for_replicas(&self) -> bool {
+        self.replica_wait.load(Ordering::Relaxed) == WAITS
+    }
+
+    /// It waits for replicas no longer; whether somebody ended that with an error.
+    pub(crate) fn end_replica_wait(&self) -> bool {
+        self.replica_wait.swap(NO_WAIT, Ordering::Relaxed) == UNBLOCKED
     }
 
     /// Tells the others how far the connection is.
@@ -401,10 +432,14 @@ impl Client {
         self.readonly.store(on, Ordering::Relaxed);
     }
 
-    /// Ends its waiting, by an error or as if its time were over (`CLIENT UNBLOCK`); whether it waited for keys.
+    /// Ends its waiting, by an error or as if its time were over (`CLIENT UNBLOCK`); whether it waited for keys or replicas.
     pub(crate) fn unblock(&self, with_error: bool) -> bool {
         let outcome = if with_error { Outcome::Unblocked } else { Outcome::TimedOut };
-        self.blocked().is_some_and(|waiter| waiter.end(outcome))
+        if let Some(waiter) = self.blocked() {
+            return waiter.end(outcome);
+        }
+        let ended = if with_error { UNBLOCKED } else { WAITED };
+        self.replica_wait.compare_exchange(WAITS, ended, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Whether it may run commands.
@@ -527,6 +562,7 @@ impl Clients {
             signals: AtomicU8::new(0),
             transaction: Mutex::default(),
             blocked: Mutex::new(None),
+            replica_wait: AtomicU8::new(NO_WAIT),
             waker: Mutex::new(None),
             labels: Mutex::new(None),
             pushes: Pushes::default(),
@@ -551,7 +587,7 @@ impl Clients {
 
     /// How many of them are blocked.
     pub(crate) fn blocked(&self) -> usize {
-        self.by_id.iter().filter(|client| client.blocked.lock().is_some()).count()
+        self.by_id.iter().filter(|client| client.is_blocked()).count()
     }
 
     /// How many there are.

@@ -233,28 +233,29 @@ fn elements_reach_blocked_clients_once_and_all_of_them() {
     assert_eq!(seen.len(), 2 * EACH);
 }
 
-/// Waits until so many clients run nothing but that.
-fn until_all_run(control: &mut Client, command: &str, count: usize) {
-    let running = format!(" cmd={command} ");
-    loop {
-        control.send(request(&["CLIENT", "LIST"]));
-        if control.bulk().matches(&running).count() == count {
-            return;
-        }
-        thread::yield_now();
-    }
-}
-
 #[test]
-fn a_client_that_has_gone_waits_for_no_replica() {
+fn a_wait_for_replicas_is_one_like_others() {
     let server = Server::start(&[]);
     let mut other = server.connect();
-    for words in ["WAIT 1 0\r\n", "WAITAOF 0 1 0\r\n"] {
-        let command = words.split(' ').next().unwrap_or_default().to_lowercase();
+    for (words, in_vain) in [("WAIT 1 0", ":0"), ("WAITAOF 0 1 0", "*2\r\n:0\r\n:0")] {
         let mut gone = server.connect();
-        gone.send(words);
-        until_all_run(&mut other, &command, 1);
+        gone.send(format!("{words}\r\n"));
+        until_blocked(&mut other, 1);
         drop(gone);
-        until_all_run(&mut other, &command, 0);
+        until_blocked(&mut other, 0);
+        let mut blocked = server.connect();
+        blocked.send("CLIENT ID\r\n");
+        let id = blocked.line().trim_start_matches(':').to_owned();
+        for (how, reply) in
+            [("TIMEOUT", in_vain), ("ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK")]
+        {
+            let unblock = format!("CLIENT UNBLOCK {id} {how}");
+            other.talk(&[(&unblock, ":0")]);
+            blocked.send(format!("{words}\r\n"));
+            until_blocked(&mut other, 1);
+            other.talk(&[(&unblock, ":1")]);
+            blocked.expect(format!("{reply}\r\n"));
+            until_blocked(&mut other, 0);
+        }
     }
 }

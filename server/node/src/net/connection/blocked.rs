@@ -24,11 +24,10 @@ use tokio::time::sleep;
 use super::{Connection, End, Input};
 use crate::clock;
 use crate::dispatch::{Turn, account};
-use crate::net::blocked::Blocked;
+use crate::net::blocked::{Blocked, UNBLOCKED};
 use crate::net::clients::Client;
 use crate::net::io_thread::Thread;
 
-const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 const DEMOTED: &str =
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 
