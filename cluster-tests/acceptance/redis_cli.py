@@ -26,13 +26,13 @@ FAMILIES = "string list hash set zset".split()
 
 
 def cli(port, *words, stdin=b"", seconds=20):
-    """What redis-cli prints, ended by SIGINT after that time."""
+    """What redis-cli prints, ended after that time."""
     child = subprocess.Popen(["redis-cli", "-p", port, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT)
     try:
         output, _ = child.communicate(stdin, timeout=seconds)
     except subprocess.TimeoutExpired:
-        child.send_signal(signal.SIGINT)
+        child.terminate()
         output, _ = child.communicate()
     return output.decode(errors="replace")
 
@@ -103,7 +103,7 @@ def with_traffic(port, words, begun, commands):
     for command in commands:
         cli(port, *command)
         output += read_until_silent(child.stdout.fileno())
-    child.send_signal(signal.SIGINT)
+    child.terminate()
     return (output + child.communicate()[0]).decode(errors="replace")
 
 
